@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/place.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,44 +43,6 @@ enum neap_msg_type {
 struct neap_wire_amount {
     const char *label;
     int64_t amount;
-};
-
-/* An object: content by digest, and where its bytes may be had locally. */
-struct neap_wire_file {
-    const char *path; /* relative, below the place; "." for a single file */
-    const char *digest; /* 64 hex digits */
-    int64_t size;
-    bool executable;
-    /* A local file that holds the bytes; NULL: in the repository. It must
-     * still be the file that was hashed: */
-    const char *source;
-    uint64_t dev, ino;
-    int64_t mtime_ns, ctime_ns;
-};
-
-struct neap_wire_input {
-    const char *place; /* "in/text/GPL-3" */
-    bool dir; /* files go below place; else exactly one file "." */
-    struct neap_wire_file *file;
-    int nfile;
-};
-
-enum neap_output_kind {
-    NEAP_OUTPUT_FILE,
-    NEAP_OUTPUT_DIR,
-    NEAP_OUTPUT_GLOB,
-    NEAP_OUTPUT_STDOUT
-};
-
-struct neap_wire_output {
-    const char *name;
-    const char *place; /* below the work directory: "out/counts.tsv" */
-    int kind; /* enum neap_output_kind */
-    bool optional;
-    /* in ENDED: what was found; a file output has one file, path "." */
-    bool found;
-    struct neap_wire_file *file;
-    int nfile;
 };
 
 enum neap_end_cause {
@@ -134,10 +97,10 @@ struct neap_msg {
     int argc;
     const char **env; /* "K=V", in addition to the agent's base */
     int nenv;
-    struct neap_wire_input *input;
+    struct neap_input *input;
     int ninput;
     int stdin_input; /* index into input, -1: /dev/null */
-    struct neap_wire_output *output; /* ENDED too */
+    struct neap_output *output; /* ENDED too */
     int noutput;
     struct neap_wire_amount *need; /* limits */
     int nneed;
@@ -152,7 +115,7 @@ struct neap_msg {
     struct neap_usage usage;
     int64_t started_ns, ended_ns; /* wall time of the program */
     int64_t staged_bytes;
-    struct neap_wire_file out, err; /* stdout, stderr; digest NULL: empty */
+    struct neap_file_ref out, err; /* stdout, stderr; digest NULL: empty */
     const char *tail; /* last lines of stderr, at most 4 KiB */
     const char *text; /* REFUSED, ENDED: what went wrong, for people */
     int kind; /* REFUSED, ENDED: enum neap_kind */
