@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define NEAP_FRAME_MAX (16u << 20)
+#define NEAP_FRAME_ITEMS (2u << 20) /* values in a frame, keys included */
 #define NEAP_WIRE_VERSION 1
 
 enum neap_msg_type {
@@ -107,7 +108,8 @@ struct neap_msg {
     double timeout_s; /* 0: none */
     const char *name;
     int keep_logs; /* 0 none, 1 if failed, 2 always */
-    /* STARTED: pid, and: */
+    /* STARTED: pid, where the program's output grows (absolute), and: */
+    const char *out_path, *err_path;
     int64_t at_ns; /* wall time; STARTED, COLLECTING, ENDED */
     /* ENDED: */
     int cause; /* enum neap_end_cause */
@@ -126,10 +128,15 @@ struct neap_msg {
     void *arena;
 };
 
+const char *neap_msg_type_name(int type); /* "HELLO"; "?" if there is none */
 void neap_msg_init(struct neap_msg *msg, int type);
 void neap_msg_deinit(struct neap_msg *msg);
-/* Append one frame to `out`. */
-void neap_msg_pack(const struct neap_msg *msg, struct neap_buf *out);
+/* Append one frame to `out`. Returns 0, or NEAP_EEXHAUSTED if it would be
+ * larger than NEAP_FRAME_MAX; `out` is then as before. */
+int neap_msg_pack(const struct neap_msg *msg, struct neap_buf *out);
+/* Does it have what its type needs (task, alloc, argv[0] …), and are places,
+ * digests and labels there? Parsing has checked it. 0 or NEAP_EINVAL. */
+int neap_msg_check(const struct neap_msg *msg, struct neap_err *err);
 /* Parse the first frame of data[0..len). Returns the bytes it took, 0 if it
  * is not complete yet, or NEAP_EINVAL. */
 int64_t neap_msg_parse(const char *data, size_t len, struct neap_msg *ret,
