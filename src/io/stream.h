@@ -37,11 +37,17 @@ void neap_listener_close(struct neap_listener *listener); /* unlinks it too */
 /* Connect at once (a Unix socket never waits long); NEAP_ENET. */
 int neap_stream_connect(uv_loop_t *loop, const char *path,
                         struct neap_stream **ret, struct neap_err *err);
+/* A stream on a connected socket, which it takes; owned. */
+struct neap_stream *neap_stream_open(uv_loop_t *loop, int fd);
 void neap_stream_start(struct neap_stream *stream,
                        const struct neap_stream_cbs *cbs, void *ctx);
 /* Append to what goes out; flushed once per loop turn, or now with
- * neap_stream_flush. More than `limit` bytes waiting ends the stream. */
+ * neap_stream_flush. More than NEAP_STREAM_LIMIT bytes waiting after a flush
+ * end the stream. */
+#define NEAP_STREAM_LIMIT (64u << 20)
 struct neap_buf *neap_stream_out(struct neap_stream *stream);
+/* The same, but it may wait for the next flush, whoever asks for it. */
+struct neap_buf *neap_stream_out_lazy(struct neap_stream *stream);
 void neap_stream_flush(struct neap_stream *stream);
 void neap_stream_close(struct neap_stream *stream); /* what is queued is tried once */
 int neap_stream_fd(const struct neap_stream *stream);
