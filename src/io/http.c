@@ -257,7 +257,7 @@ static void set_request(struct neap_http_call *call,
         api->easy_setopt(easy, CURLOPT_POSTFIELDS,
                          call->body ? call->body : "");
         api->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)request->body_len);
+                         (curl_off_t)(call->body ? request->body_len : 0));
     }
     if (strcmp(request->method, "HEAD") == 0)
         api->easy_setopt(easy, CURLOPT_NOBODY, 1L);
