@@ -54,7 +54,8 @@ bool neap_res_zero(const struct neap_res *a);
 /* How many times `need` fits into `have`, at most `limit`. */
 int64_t neap_res_times(const struct neap_res *have, const struct neap_res *need,
                        int64_t limit);
-/* a · k; NEAP_EINVAL if it overflows or is negative. */
+/* a · k; NEAP_EINVAL if it overflows or is negative (`a` is then unchanged).
+ * No amount may exceed 2^53 parts, here and in neap_res_set. */
 int neap_res_scale(struct neap_res *a, double k, struct neap_err *err);
 /* mem/8 GiB + cpu, absolute difference (Reflow's magnitude), in cores. */
 double neap_res_distance(const struct neap_res *a, const struct neap_res *b);
@@ -64,6 +65,8 @@ double neap_res_dominant(const struct neap_res *a, const struct neap_res *total)
  * divides, else bytes. */
 void neap_res_format(const struct neap_labels *labels,
                      const struct neap_res *res, struct neap_buf *out);
+/* One amount as a person says it: "22.9 GiB", "1.5" (of the label's unit). */
+void neap_res_format_amount(int label, int64_t amount, struct neap_buf *out);
 /* From a user's unit; NEAP_EINVAL for negative, NaN, infinite, overflow. */
 int neap_res_set(struct neap_res *res, int label, double amount,
                  struct neap_err *err);
