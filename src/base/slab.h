@@ -1,0 +1,20 @@
+/* Many things of one size without a header each: pages of them, and a list of
+ * the free ones. Memory goes back only when the slab ends. */
+#ifndef NEAP_BASE_SLAB_H
+#define NEAP_BASE_SLAB_H
+
+#include <stddef.h>
+
+struct neap_slab {
+    size_t size; /* of one thing */
+    size_t used; /* how many are out */
+    void *page, *unused;
+};
+
+void neap_slab_init(struct neap_slab *slab, size_t size);
+/* Every thing becomes invalid, also those that are still out. */
+void neap_slab_deinit(struct neap_slab *slab);
+void *neap_slab_take(struct neap_slab *slab); /* zeroed */
+void neap_slab_give(struct neap_slab *slab, void *thing);
+
+#endif
