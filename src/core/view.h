@@ -15,7 +15,8 @@ struct neap_amounts {
     double other[28]; /* label number - 4 */
 };
 
-/* A class: queued tasks that are alike in needs, constraints and key. */
+/* A class: queued tasks that are alike in needs, constraints and key. Times
+ * and statistics may be 10 ms old. */
 struct neap_class_view {
     struct neap_amounts res;
     double key[8]; /* of the priority policy, low first */
@@ -32,15 +33,19 @@ struct neap_class_view {
     int32_t samples; /* finished tasks of this name */
     int32_t priority, attempt, depth, ninputs, nkeys;
     int32_t index; /* its row */
-    const char *name, *user, *run; /* borrowed */
+    const char *id, *name, *user, *run; /* of the oldest one; borrowed */
     const void *labels; /* struct neap_strmap of the first one, or NULL */
     void *handle; /* struct neap_class */
+    /* A byte for each row: may it go there (pool, node facts, not where it was
+     * just lost)? 0 is no. NULL: everywhere. Room is another matter. */
+    const uint8_t *may_alloc, *may_pending, *may_shape;
 };
 
 enum neap_alloc_phase_view { NEAP_VIEW_LIVE = 0, NEAP_VIEW_PENDING = 1 };
 
 struct neap_alloc_view {
-    struct neap_amounts total, free;
+    struct neap_amounts total;
+    struct neap_amounts free; /* nothing while kept for a task that waits */
     double idle; /* seconds without a task, 0 while it has some */
     double age; /* seconds since it was granted or requested */
     double life_left; /* seconds, infinity: no end known */
@@ -61,7 +66,8 @@ struct neap_alloc_view {
 struct neap_shape_view {
     struct neap_amounts res;
     double price, startup, walltime; /* per hour, seconds, seconds; 0 unknown */
-    int32_t quota; /* how many more may be requested; -1: no limit */
+    int32_t quota; /* how many more may be requested; -1: no limit; 0 also
+                      while it is in back-off */
     int32_t elastic; /* 1: any size up to `res` may be asked for */
     const char *name; /* of the shape */
     const char *pool_name;
@@ -73,12 +79,17 @@ struct neap_view {
     double max_idle; /* seconds */
     int32_t nclasses, nallocs, npending, nshapes;
     int32_t nlabels, queue_len;
-    int32_t max_pending; /* requests that may be outstanding */
-    const struct neap_class_view *classes; /* in queue order */
+    int32_t max_pending; /* requests that may be outstanding; 0 while the
+                            batching window is open */
+    const struct neap_class_view *classes; /* the first ones in queue order */
     const struct neap_alloc_view *allocs; /* live, by id */
     const struct neap_alloc_view *pending; /* requested, whole size */
     const struct neap_shape_view *shapes; /* the menu */
     const char *const *labels; /* names of the labels */
+    /* Rows of the allocs that have room for something queued; the others need
+     * not be looked at to assign. In no order. */
+    const int32_t *open;
+    int32_t nopen;
 };
 
 enum neap_line_kind {
