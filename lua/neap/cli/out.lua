@@ -109,9 +109,9 @@ function out:flush()
   end
 end
 
---- Something for the person, on stderr; nothing in quiet mode.
+--- Something for the person, on stderr; only in human mode.
 function out:note(fmt, ...)
-  if self.mode ~= "quiet" then
+  if self.mode == "human" then
     self:flush()
     self.core.output(2, fmt:format(...) .. "\n")
   end

@@ -1,31 +1,39 @@
 --- Folders of neap: sockets, state, repository (docs/design/architecture.md).
 
+local config = require "neap.config"
+
 local paths = {}
 
-local function pick(env, name, base, home, tail)
-  local own = env(name)
+local function below(env, variable, home)
+  local dir = env(variable)
+  if not dir or dir == "" then
+    dir = (env "HOME" or "") .. home
+  end
+  return dir .. "/neap"
+end
+
+local function runtime_dir(core, env)
+  local own, dir = env "NEAP_RUNTIME", env "XDG_RUNTIME_DIR"
   if own and own ~= "" then
     return own
+  elseif dir and dir ~= "" then
+    return dir .. "/neap"
   end
-  local dir = env(base)
-  if dir and dir ~= "" then
-    return dir .. "/neap" .. tail
-  end
-  return (env "HOME" or "") .. home .. "/neap" .. tail
+  return "/tmp/neap-" .. core.uid()
 end
 
 --- @param env  function(name) → value or nil
--- @return { runtime=, state=, repo= }
+-- @return { runtime=, state=, repo=, target= }; target: the engine that the
+--         config or NEAP_ENGINE names, or nil
 function paths.find(core, env)
-  local runtime = env "NEAP_RUNTIME"
-  if not runtime or runtime == "" then
-    local dir = env "XDG_RUNTIME_DIR"
-    runtime = dir and dir ~= "" and dir .. "/neap" or "/tmp/neap-" .. core.uid()
-  end
+  local settings = config.load { getenv = env }
   return {
-    runtime = runtime,
-    state = pick(env, "NEAP_STATE", "XDG_STATE_HOME", "/.local/state", ""),
-    repo = pick(env, "NEAP_REPO", "XDG_CACHE_HOME", "/.cache", "/repo"),
+    runtime = runtime_dir(core, env),
+    state = settings:get "state"
+      or below(env, "XDG_STATE_HOME", "/.local/state"),
+    repo = settings:get "repository.path"
+      or below(env, "XDG_CACHE_HOME", "/.cache") .. "/repo",
+    target = settings:get "engine.target",
   }
 end
 

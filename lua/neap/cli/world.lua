@@ -32,7 +32,8 @@ local function pick(engines, name, dir)
 end
 
 --- Look for engines.
--- @param name  --on, or nil: $NEAP_ENGINE, else all that run
+-- @param name  --on, or nil: what NEAP_ENGINE or the config names, else all
+--              that run
 function world.open(core, name, env)
   env = env or os.getenv
   local where = paths.find(core, env)
@@ -42,8 +43,8 @@ function world.open(core, name, env)
       engines[#engines + 1] = engine
     end
   end
-  name = name or env "NEAP_ENGINE"
-  if name and name ~= "" then
+  name = name or where.target
+  if name and name ~= "embedded" then
     engines = { pick(engines, name, where.runtime) }
   end
   local stores = {}

@@ -131,9 +131,7 @@ local function main(ctx, opts)
     columns = columns, tsv = opts.tsv, more = found.beyond > 0,
     engines = #all.stores > 1, now = ctx.core.wall(),
   })
-  if ctx.out.mode == "human" then
-    notes(ctx, looked_at, found)
-  end
+  notes(ctx, looked_at, found)
   return 0
 end
 
