@@ -39,7 +39,9 @@ struct neap_priority_policy {
     void *ctx;
     double refresh; /* seconds between re-keying all; 0: once */
     /* Up to 8 numbers, low first; returns how many, or a negative code (also
-     * for NaN): the built-in key is then used. */
+     * for NaN): the built-in key is then used. Where all numbers are equal the
+     * older task is first. A last number that is the task's `seq` costs
+     * nothing: tasks that differ in it alone are still one class. */
     int (*key)(void *ctx, const struct neap_key_view *task,
                double key[NEAP_KEYS_MAX], struct neap_err *err);
     /* A task ended; may be NULL. runtime in seconds. */
@@ -47,13 +49,18 @@ struct neap_priority_policy {
                   int ok);
 };
 
-/* Append a line; a full plan grows (neap_alloc'ed). Returns it, zeroed. */
+enum { NEAP_PLAN_LINES_MAX = 1 << 18 };
+
+/* Append a line; a full plan grows (neap_alloc'ed). Returns it, zeroed; NULL
+ * when there are NEAP_PLAN_LINES_MAX already. */
 struct neap_plan_line *neap_plan_add(struct neap_plan *plan);
 void neap_plan_deinit(struct neap_plan *plan);
 
 /* The last resort, in C: tasks in queue order, each to the alloc left with
  * the least (cores + mem/8 GiB); what is left over asks for the smallest
- * shapes that hold it; allocs idle for view->max_idle are released. */
+ * shapes that hold it; a request that nothing needs any more is cancelled.
+ * (Allocs idle for view->max_idle are released by the scheduler itself, after
+ * the policy, whatever it is.) */
 extern const struct neap_pack_policy neap_policy_best_fit;
 /* priority, magnitude, seq (Reflow's queue). */
 extern const struct neap_priority_policy neap_policy_by_priority;

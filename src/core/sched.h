@@ -76,9 +76,9 @@ struct neap_task_spec {
     void *owner; /* yours: neap_task_owner() */
 };
 
-/* Create a task in state INIT, not yet known to a scheduler. Owned: one
- * reference for the caller, another for the scheduler while it is queued or
- * on an alloc. */
+/* Create a task in state INIT, not yet submitted. Owned: one reference for the
+ * caller, another for the scheduler while it is queued or on an alloc. It may
+ * outlive the scheduler. A task is submitted once. */
 struct neap_task *neap_task_create(struct neap_sched *sched,
                                    const struct neap_task_spec *spec);
 struct neap_task *neap_task_ref(struct neap_task *task);
@@ -95,7 +95,9 @@ int64_t neap_task_since_ns(const struct neap_task *task); /* last change */
 
 /* ---- pools, shapes, allocs ---- */
 
-/* What a cluster offers. A pool's menu is replaced as a whole. */
+/* What a cluster offers. A pool's menu is replaced as a whole; a shape that
+ * keeps its name stays the same shape for its allocs and its `max`. A pool
+ * whose menu is empty has nothing to say: its tasks wait. */
 struct neap_shape_spec {
     const char *name; /* copied */
     struct neap_res res;
@@ -104,8 +106,9 @@ struct neap_shape_spec {
     double price, startup_s, walltime_s; /* 0: unknown */
     const struct neap_strmap *facts; /* of its nodes; copied */
 };
-/* Returns 0 or NEAP_EINVAL (duplicate names, nothing in a shape). Tasks that
- * fit no shape any more end DONE with ResourcesExhausted. */
+/* Returns 0 or NEAP_EINVAL (duplicate names, nothing in a shape; nothing has
+ * changed then). Tasks that fit no shape any more end DONE with
+ * ResourcesExhausted. A task for a pool without a menu waits. */
 int neap_sched_set_menu(struct neap_sched *sched, const char *pool,
                         const struct neap_shape_spec *shapes, int count,
                         int64_t now_ns, struct neap_err *err);
@@ -142,6 +145,9 @@ struct neap_sched_ops {
      * INIT that follows) and DONE. May be NULL. */
     void (*task_changed)(void *ctx, struct neap_task *task);
     void (*alloc_changed)(void *ctx, struct neap_alloc *alloc);
+    /* Monotonic nanoseconds, for round_ns_last and round_ns_max and nothing
+     * else. May be NULL: they stay 0. */
+    int64_t (*clock_ns)(void *ctx);
 };
 
 struct neap_sched_config {
@@ -151,8 +157,12 @@ struct neap_sched_config {
                          so long, counted from the FIRST submit; default 50 ms;
                          skipped while some live alloc has room */
     int max_attempts; /* lost attempts before TooManyTries, default 10 */
-    int64_t backfill_age_ns; /* a task that waits longer blocks smaller ones
-                                from the allocs it could use; default 10 min */
+    int64_t backfill_age_ns; /* when a task has waited for longer and fits on
+                                no alloc, one alloc takes nothing else until
+                                it does; then it starts there, whatever the
+                                policy says. One task at a time, and only if
+                                none in the queue has a lower `priority`.
+                                Default 10 min */
     uint64_t seed; /* jitter of back-off; 0 is a fixed seed too */
 };
 void neap_sched_config_init(struct neap_sched_config *config);
@@ -191,6 +201,8 @@ void neap_sched_set_task_priority(struct neap_sched *sched,
                                   struct neap_task *task, int priority,
                                   int64_t now_ns);
 
+/* A report about a task that is on no alloc comes too late and is ignored. A
+ * task whose kill was asked for ends Canceled, however its attempt ends. */
 void neap_sched_running(struct neap_sched *sched, struct neap_task *task,
                         int64_t now_ns);
 /* The attempt is over and the task with it; `why` NULL: it ran (its program
@@ -218,6 +230,7 @@ void neap_sched_dead(struct neap_sched *sched, struct neap_alloc *alloc,
                      const struct neap_err *why, int64_t now_ns);
 void neap_sched_drain(struct neap_sched *sched, struct neap_alloc *alloc,
                       int64_t now_ns); /* no new tasks, release when empty */
+/* An alloc that nobody asked to release counts as dead. */
 void neap_sched_released(struct neap_sched *sched, struct neap_alloc *alloc,
                          int64_t now_ns);
 
@@ -229,7 +242,8 @@ bool neap_sched_idle(const struct neap_sched *sched); /* no task, no alloc */
 
 /* ---- rounds ---- */
 
-/* Does a round make sense now? (Dirty, and no batching window is open.) */
+/* Does a round make sense now? (Dirty, or something is due; and no batching
+ * window is open, or a live alloc has room for a queued task.) */
 bool neap_sched_dirty(const struct neap_sched *sched, int64_t now_ns);
 /* When a round is due without any event: window, back-off, idle alloc,
  * refresh of keys, policy's wake; NEAP_NEVER if none. */
@@ -291,5 +305,8 @@ struct neap_why {
 void neap_sched_why(struct neap_sched *sched, struct neap_task *task,
                     int64_t now_ns, int64_t wall_ns, struct neap_why *ret);
 void neap_why_deinit(struct neap_why *why);
+
+/* For tests: assert everything that must hold between two calls. */
+void neap_sched_check_invariants(const struct neap_sched *sched);
 
 #endif
