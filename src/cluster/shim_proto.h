@@ -5,7 +5,7 @@
  * it joins by writing "0". It runs one task at a time. Both ends are of the
  * same build, so that messages are plain structs.
  *
- *   SLOT/w        work directory of the task
+ *   SLOT/w        work directory of the task, with an empty tmp/
  *   SLOT/out err  its stdout and stderr, made if they are not there
  *   SLOT/records  ring of exit records (struct neap_shim_record)
  */

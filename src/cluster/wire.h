@@ -10,16 +10,16 @@
 #ifndef NEAP_CLUSTER_WIRE_H
 #define NEAP_CLUSTER_WIRE_H
 
-#include "base/buf.h"
-#include "base/err.h"
-#include "store/place.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define NEAP_FRAME_MAX (16u << 20)
-#define NEAP_FRAME_ITEMS (2u << 20) /* values in a frame, keys included */
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/place.h"
+
+#define NEAP_FRAME_MAX    (16u << 20)
+#define NEAP_FRAME_ITEMS  (2u << 20) /* values in a frame, keys included */
 #define NEAP_WIRE_VERSION 1
 
 enum neap_msg_type {
@@ -51,21 +51,21 @@ enum neap_end_cause {
     NEAP_END_SIGNAL,
     NEAP_END_OOM,
     NEAP_END_TIMEOUT,
-    NEAP_END_OUTPUT, /* declared output missing, wrong sort, or escapes */
+    NEAP_END_OUTPUT,    /* declared output missing, wrong sort, or escapes */
     NEAP_END_INTEGRITY, /* an input changed or does not match its digest */
-    NEAP_END_KILLED, /* by KILL */
-    NEAP_END_STAGE, /* inputs could not be staged */
-    NEAP_END_STORE, /* outputs could not be stored (disk full …) */
-    NEAP_END_SPAWN, /* the program could not be started: not found … */
-    NEAP_END_LOST, /* the shim died, the agent restarted … */
-    NEAP_END_DISK /* over its disk limit */
+    NEAP_END_KILLED,    /* by KILL */
+    NEAP_END_STAGE,     /* inputs could not be staged */
+    NEAP_END_STORE,     /* outputs could not be stored (disk full …) */
+    NEAP_END_SPAWN,     /* the program could not be started: not found … */
+    NEAP_END_LOST,      /* the shim died, the agent restarted … */
+    NEAP_END_DISK       /* over its disk limit */
 };
 const char *neap_end_cause_name(enum neap_end_cause cause);
 
 struct neap_usage {
     int64_t utime_us, stime_us; /* cpu of the whole tree */
-    int64_t mem_peak; /* bytes */
-    int64_t disk_peak; /* bytes written below the work directory */
+    int64_t mem_peak;           /* bytes */
+    int64_t disk_peak;          /* bytes written below the work directory */
     int64_t read_bytes, write_bytes; /* block I/O; 0: unknown */
 };
 
@@ -76,18 +76,18 @@ struct neap_msg {
     int type;
     /* HELLO: */
     int version;
-    const char *node, *session; /* session: random, kept over redials */
+    const char *node, *session;        /* session: random, kept over redials */
     struct neap_wire_amount *capacity; /* HELLO; LEASE, GRANTED: of alloc */
     int ncapacity;
     const char **facts; /* HELLO: "cpu.arch", "x86_64", … pairs */
-    int nfacts; /* strings, even */
+    int nfacts;         /* strings, even */
     int64_t pid;
     /* WELCOME: */
     const char *engine;
     bool private_engine; /* kill everything when the connection ends */
     /* LEASE, GRANTED, REFUSED, FREE, FREED, RUN: */
     const char *alloc; /* "a3" */
-    double lease_s; /* LEASE: from now */
+    double lease_s;    /* LEASE: from now */
     /* PING, PONG: */
     uint64_t nonce;
     /* RUN, STARTED, COLLECTING, ENDED, KILL: */
@@ -100,7 +100,7 @@ struct neap_msg {
     int nenv;
     struct neap_input *input;
     int ninput;
-    int stdin_input; /* index into input, -1: /dev/null */
+    int stdin_input;            /* index into input, -1: /dev/null */
     struct neap_output *output; /* ENDED too */
     int noutput;
     struct neap_wire_amount *need; /* limits */
@@ -118,9 +118,9 @@ struct neap_msg {
     int64_t started_ns, ended_ns; /* wall time of the program */
     int64_t staged_bytes;
     struct neap_file_ref out, err; /* stdout, stderr; digest NULL: empty */
-    const char *tail; /* last lines of stderr, at most 4 KiB */
-    const char *text; /* REFUSED, ENDED: what went wrong, for people */
-    int kind; /* REFUSED, ENDED: enum neap_kind */
+    const char *tail;              /* last lines of stderr, at most 4 KiB */
+    const char *text;        /* REFUSED, ENDED: what went wrong, for people */
+    int kind;                /* REFUSED, ENDED: enum neap_kind */
     const char *output_name; /* ENDED with OUTPUT: which */
     /* KILL: */
     double grace_s; /* TERM, then KILL after so long */

@@ -37,8 +37,8 @@ struct shim {
     size_t have, room;
     char **vector; /* argv and env of the task */
     size_t vector_room;
-    int work;    /* SLOT/w, open */
-    int records; /* SLOT/records, open */
+    int work, tmp; /* SLOT/w, SLOT/w/tmp, open */
+    int records;   /* SLOT/records, open */
     uint64_t sequence;
     bool gone;  /* the agent is */
     bool busy;  /* a task is running or being swept */
@@ -91,17 +91,33 @@ static void fail(struct shim *shim, const char *what)
     _exit(1);
 }
 
-/* Is there anything but "." and ".." in the work directory? A directory that
- * cannot be read any more counts as used. */
-static bool work_used(int fd)
+/* Entries of a directory whose names are all short, in bytes. A directory
+ * that is gone or cannot be read gives less than 0. */
+static long list_size(int fd)
 {
     char list[256];
-    long n;
 
     if (lseek(fd, 0, SEEK_SET) < 0)
-        return true;
-    n = syscall(SYS_getdents64, fd, list, sizeof list);
-    return n != 2 * 24; /* two entries with short names */
+        return -1;
+    return syscall(SYS_getdents64, fd, list, sizeof list);
+}
+
+/* Has the task left anything in its work directory but an empty tmp? */
+static bool work_used(const struct shim *shim)
+{
+    enum { ENTRY = 24 }; /* of a name of at most 4 bytes */
+
+    return list_size(shim->work) != 3 * ENTRY || /* . .. tmp */
+           list_size(shim->tmp) != 2 * ENTRY;
+}
+
+static bool open_work(struct shim *shim)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+    shim->work = open("w", flags);
+    shim->tmp = open("w/tmp", flags);
+    return shim->work >= 0 && shim->tmp >= 0;
 }
 
 static int64_t size_of(const char *path)
@@ -139,7 +155,7 @@ static void finish(struct shim *shim)
 
     ended->out_size = size_of("out");
     ended->err_size = size_of("err");
-    ended->used = work_used(shim->work);
+    ended->used = work_used(shim);
     write_record(shim);
     shim->busy = false;
     shim->kill = false;
@@ -235,7 +251,8 @@ static void run(struct shim *shim, char *message, size_t size)
     memcpy(&shim->run, message, sizeof shim->run);
     if (shim->run.flags & NEAP_SHIM_FRESH) {
         close(shim->work);
-        shim->work = open("w", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        close(shim->tmp);
+        (void)open_work(shim);
     }
     memset(ended, 0, sizeof *ended);
     ended->head.size = sizeof *ended;
@@ -390,10 +407,11 @@ int main(int argc, char **argv)
     join_groups(&shim, argv + 2);
     if (chdir(argv[1]) < 0)
         fail(&shim, argv[1]);
-    shim.work = open("w", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!open_work(&shim))
+        fail(&shim, "w/tmp");
     shim.records = open("records", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (shim.work < 0 || shim.records < 0)
-        fail(&shim, shim.work < 0 ? "w" : "records");
+    if (shim.records < 0)
+        fail(&shim, "records");
     serve(&shim, &waiting);
     return 0;
 }
