@@ -1,0 +1,245 @@
+/* The client is a userdata of fixed size; what hangs from it is C memory,
+ * which only __gc frees. So a Lua error anywhere leaves nothing behind.
+ *
+ * Closing cancels every operation and turns the loop until the last close
+ * callback and the last pool job are through: a job that reads a file of many
+ * gigabytes delays it. In a forked child nothing is touched: the descriptor
+ * that the loop waits on is shared with the parent.
+ */
+#include "bind/client/client.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "bind/client/parts.h"
+#include "io/http.h"
+
+#define CLASS "neap.core.client"
+
+struct error_event {
+    struct neap_client_event event;
+    const char *type;
+    struct neap_err err;
+};
+
+/* --- Operations --------------------------------------------------------- */
+
+static struct neap_client_op **find_slot(struct neap_client *client, int64_t id)
+{
+    struct neap_client_op **at =
+        &client->ops[(uint64_t)id % NEAP_CLIENT_OP_SLOTS];
+
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    return at;
+}
+
+int64_t neap_client_check_id(lua_State *L, struct neap_client *client, int arg)
+{
+    lua_Number number = luaL_checknumber(L, arg);
+
+    luaL_argcheck(L, floor(number) == number && fabs(number) <= 0x1p53, arg,
+                  "an id is a whole number");
+    if (*find_slot(client, (int64_t)number))
+        luaL_argerror(L, arg, "id is in use");
+    return (int64_t)number;
+}
+
+void neap_client_add(struct neap_client *client, struct neap_client_op *op,
+                     int64_t id, void (*cancel)(struct neap_client_op *op))
+{
+    struct neap_client_op **slot = find_slot(client, id);
+
+    assert(!*slot);
+    op->next = NULL;
+    op->id = id;
+    op->cancel = cancel;
+    *slot = op;
+}
+
+void neap_client_remove(struct neap_client *client, struct neap_client_op *op)
+{
+    struct neap_client_op **slot = find_slot(client, op->id);
+
+    assert(*slot == op);
+    *slot = op->next;
+}
+
+static void drop_events(struct neap_client *client, int64_t id)
+{
+    struct neap_client_event **at = &client->first;
+
+    while (*at) {
+        struct neap_client_event *event = *at;
+
+        if (event->id != id) {
+            at = &event->next;
+            continue;
+        }
+        *at = event->next;
+        event->destroy(event);
+    }
+    client->last = at;
+}
+
+void neap_client_cancel(struct neap_client *client, int64_t id)
+{
+    struct neap_client_op **slot = find_slot(client, id);
+    struct neap_client_op *op = *slot;
+
+    drop_events(client, id);
+    if (!op)
+        return; /* it has ended */
+    *slot = op->next;
+    op->cancel(op);
+}
+
+static void cancel_all(struct neap_client *client)
+{
+    for (size_t i = 0; i < NEAP_CLIENT_OP_SLOTS; i++) {
+        while (client->ops[i])
+            neap_client_cancel(client, client->ops[i]->id);
+    }
+}
+
+/* --- Events -------------------------------------------------------------- */
+
+void neap_client_emit(struct neap_client *client,
+                      struct neap_client_event *event)
+{
+    event->next = NULL;
+    *client->last = event;
+    client->last = &event->next;
+}
+
+void neap_client_push_event(lua_State *L, const char *type, int64_t id)
+{
+    lua_createtable(L, 0, 8);
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "type");
+    if (id != NEAP_CLIENT_NO_ID) {
+        lua_pushnumber(L, (lua_Number)id);
+        lua_setfield(L, -2, "id");
+    }
+}
+
+static void push_error(lua_State *L, const struct neap_client_event *event)
+{
+    const struct error_event *error =
+        neap_container_of(event, struct error_event, event);
+
+    neap_client_push_event(L, error->type, event->id);
+    lua_pushstring(L, error->err.text);
+    lua_setfield(L, -2, "error");
+    lua_pushstring(L, neap_kind_name(error->err.kind));
+    lua_setfield(L, -2, "code");
+}
+
+static void destroy_error(struct neap_client_event *event)
+{
+    neap_free(neap_container_of(event, struct error_event, event));
+}
+
+void neap_client_emit_error(struct neap_client *client, const char *type,
+                            int64_t id, const struct neap_err *err)
+{
+    struct error_event *error = NEAP_NEW(struct error_event);
+
+    error->event.id = id;
+    error->event.push = push_error;
+    error->event.destroy = destroy_error;
+    error->type = type;
+    error->err = *err;
+    neap_client_emit(client, &error->event);
+}
+
+/* --- Arguments and results ---------------------------------------------- */
+
+const char *neap_client_check_path(lua_State *L, int arg)
+{
+    size_t len;
+    const char *path = luaL_checklstring(L, arg, &len);
+
+    luaL_argcheck(L, len > 0, arg, "a path is not empty");
+    luaL_argcheck(L, strlen(path) == len, arg, "a path has no NUL byte");
+    return path;
+}
+
+int neap_client_fail(lua_State *L, const struct neap_err *err)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, err->text);
+    lua_pushstring(L, neap_kind_name(err->kind));
+    return 3;
+}
+
+/* --- Life ---------------------------------------------------------------- */
+
+struct neap_client *neap_client_get(lua_State *L)
+{
+    struct neap_client *client = lua_touserdata(L, lua_upvalueindex(1));
+
+    if (!client->open)
+        luaL_error(L, "neap.core: this Lua state is being closed");
+    if (client->pid != getpid())
+        luaL_error(L, "neap.core: not in a forked child; "
+                      "start a new Lua state there");
+    return client;
+}
+
+static void close_client(struct neap_client *client)
+{
+    int rc;
+
+    neap_client_signals_close(client);
+    neap_client_engine_close(client);
+    cancel_all(client);
+    while (client->first) {
+        struct neap_client_event *event = client->first;
+
+        client->first = event->next;
+        event->destroy(event);
+    }
+    neap_http_close(client->http);
+    uv_close((uv_handle_t *)&client->step_timer, NULL);
+    (void)uv_run(&client->loop, UV_RUN_DEFAULT);
+    neap_client_store_close(client);
+    rc = uv_loop_close(&client->loop);
+    assert(rc == 0); /* a handle was forgotten */
+    (void)rc;
+}
+
+static int client_gc(lua_State *L)
+{
+    struct neap_client *client = luaL_checkudata(L, 1, CLASS);
+
+    if (client->open && client->pid == getpid())
+        close_client(client);
+    client->open = false;
+    return 0;
+}
+
+struct neap_client *neap_client_push(lua_State *L)
+{
+    struct neap_client *client = lua_newuserdata(L, sizeof(*client));
+    int rc;
+
+    memset(client, 0, sizeof(*client));
+    client->last = &client->first;
+    client->pid = getpid();
+    if (luaL_newmetatable(L, CLASS)) {
+        lua_pushcfunction(L, client_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+
+    rc = uv_loop_init(&client->loop);
+    if (rc < 0)
+        luaL_error(L, "neap.core: no event loop: %s", uv_strerror(rc));
+    (void)uv_timer_init(&client->loop, &client->step_timer);
+    client->open = true;
+    return client;
+}
