@@ -102,7 +102,7 @@ local function check_declaration(name, decl)
 end
 
 -- A value that is no text: from a params file or the default.
-local function from_value(name, kind, value)
+local function from_value(kind, value)
   if kind == "size" or kind == "duration" then
     return from_text[kind](value)
   end
@@ -148,7 +148,7 @@ local function convert(name, decl, kind, value)
   if type(value) == "string" then
     out, expected = from_text[kind](value)
   else
-    out, expected = from_value(name, kind, value)
+    out, expected = from_value(kind, value)
   end
   if out == nil then
     usage("--%s: expected %s; got %s", name, expected, check.show(value))
