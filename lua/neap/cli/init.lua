@@ -1,6 +1,5 @@
 --- The command line: `cli.main(arg)` → exit code.
 
-local core = require "neap.core"
 local errors = require "neap.errors"
 local fault = require "neap.cli.fault"
 local out = require "neap.cli.out"
@@ -67,7 +66,7 @@ end
 -- @param given  core, env: instead of the real ones (for tests)
 -- @return exit code
 function cli.main(words, given)
-  local ctx = { core = given and given.core or core,
+  local ctx = { core = given and given.core or require "neap.core",
                 env = given and given.env or os.getenv }
   local ok, result = xpcall(work, handler, ctx, words)
   if ok then

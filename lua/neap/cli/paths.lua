@@ -1,7 +1,5 @@
 --- Folders of neap: sockets, state, repository (docs/design/architecture.md).
 
-local config = require "neap.config"
-
 local paths = {}
 
 local function below(env, variable, home)
@@ -26,7 +24,8 @@ end
 -- @return { runtime=, state=, repo=, target= }; target: the engine that the
 --         config or NEAP_ENGINE names, or nil
 function paths.find(core, env)
-  local settings = config.load { getenv = env }
+  -- loaded late: the command tables, and so the docs, need no C module
+  local settings = require("neap.config").load { getenv = env }
   return {
     runtime = runtime_dir(core, env),
     state = settings:get "state"

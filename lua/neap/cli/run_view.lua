@@ -1,25 +1,23 @@
---- What a person sees of a run: header, progress, end. All on stderr.
+--- What a person sees while a run goes on. All on stderr.
 
-local errors = require "neap.errors"
 local human = require "neap.cli.human"
 local progress = require "neap.cli.progress"
+local run_end = require "neap.cli.run_end"
 local sticky = require "neap.cli.sticky"
 local text = require "neap.cli.text"
-local units = require "neap.units"
 
 local run_view = {}
 run_view.__index = run_view
 
 local FIRST_S, REDRAW_S = 0.4, 0.1 -- nothing flashes up for short runs
 local PLAIN_S, JSON_S = 10, 1
-local MAX_LONG, MAX_SHORT = 3, 10
 
 --- @param ctx   core, out, env
 -- @param opts  progress: "auto", "plain", "none", "json"; verbose
 -- @param loop  neap.loop, for the timer
 function run_view.new(ctx, opts, loop)
   local self = setmetatable({ core = ctx.core, out = ctx.out, loop = loop,
-    verbose = opts.verbose, began = ctx.core.mono() }, run_view)
+    env = ctx.env, verbose = opts.verbose, began = ctx.core.mono() }, run_view)
   self.kind = opts.progress or "auto"
   if ctx.out.mode ~= "human" and self.kind ~= "json" then
     self.kind = "none"
@@ -28,26 +26,6 @@ function run_view.new(ctx, opts, loop)
     self.kind = terminal and "terminal" or "plain"
   end
   return self
-end
-
-local function tilde(path, env)
-  local home = env "HOME"
-  if home and home ~= "" and path:sub(1, #home + 1) == home .. "/" then
-    return "~" .. path:sub(#home + 1)
-  end
-  return path
-end
-
---- "neap 0.1.0 · run r1 · private engine, 2 cpu, 22.9 GiB · repo ~/…"
-function run_view.header(version, session, env)
-  local info = session.info or {}
-  local engine = session.private and "private engine"
-    or ("engine '%s'"):format(info.name or "?")
-  local room = info.cpu and (", %s cpu, %s"):format(human.number(info.cpu),
-    units.format_size(info.mem or 0)) or ""
-  local repo = info.repo and " · repo " .. tilde(info.repo, env) or ""
-  return ("neap %s · run %s · %s%s%s"):format(version, session.run or "?",
-    engine, room, repo)
 end
 
 -- State for progress, or nil while there is nothing to show.
@@ -129,8 +107,8 @@ end
 function run_view:show_header()
   if not self.headed then
     self.headed = true
-    self.out:note("%s", run_view.header(self.core.version, self.session,
-                                        self.env or os.getenv))
+    self.out:note("%s", run_end.header(self.core.version, self.session,
+                                      self.env))
   end
 end
 
@@ -183,85 +161,12 @@ function run_view:stop()
   end
 end
 
-local function print_failures(self, summary)
-  local failed, out = summary.failed or {}, self.out
-  local long = {}
-  if summary.err then
-    out:error(summary.err)
-    long[summary.err] = true
-  end
-  local shown = summary.err and 1 or 0
-  for i, one in ipairs(failed) do
-    if not long[one.error] then
-      if shown < MAX_LONG or out.mode == "json" then
-        out:error(one.error)
-        shown = shown + 1
-      elseif i <= MAX_SHORT then
-        out:note("also failed: %s %s: %s", one.id, one.name,
-                 one.error.message)
-      end
-    end
-  end
-  if #failed > MAX_SHORT then
-    out:note("… and %d more: neap ps %s --state failed",
-             #failed - MAX_SHORT, summary.run)
-  end
-end
-
-local function print_unused(self, summary)
-  local unused = summary.unused or {}
-  if #unused == 0 then
-    return
-  end
-  local names = {}
-  for i = 1, math.min(#unused, MAX_SHORT) do
-    names[i] = unused[i].task .. " " .. unused[i].output
-  end
-  self.out:note("warning: %s of %s %s never used or saved: %s%s",
-    human.count(#unused, "output"), summary.run,
-    #unused == 1 and "was" or "were", table.concat(names, ", "),
-    #unused > MAX_SHORT and " …" or "")
-end
-
---- "✓ r1 done in 0.1 s: 1 task, 1 ran, 0 cached, 0 failed"
-function run_view.last_line(summary, paint)
-  local cancelled = errors.is(summary.err, "E_CANCELLED")
-    or summary.code == 130 or summary.code == 143
-  local mark = summary.ok and paint("green", "✓") or cancelled
-    and paint("yellow", "⊘") or paint("red", "✗")
-  local word = summary.ok and "done in" or cancelled and "cancelled after"
-    or "failed after"
-  local more = ""
-  for _, key in ipairs { "skipped", "cancelled" } do
-    if (summary[key] or 0) > 0 then
-      more = more .. (", %d %s"):format(summary[key], key)
-    end
-  end
-  return ("%s %s %s %s: %s, %d ran, %d cached, %d failed%s"):format(mark,
-    summary.run, word, units.format_time(summary.seconds),
-    human.count(summary.tasks, "task"), summary.ran, summary.cached,
-    summary.nfailed, more)
-end
-
 --- The end of the run.
 function run_view:finish(summary)
   self:stop()
-  if summary.err and summary.trace and errors.is(summary.err) then
-    summary.err.traceback = summary.trace
-  end
-  print_failures(self, summary)
-  print_unused(self, summary)
-  if (summary.skipped or 0) > 0 and not summary.ok then
-    self.out:note("%d skipped because of what failed (neap ps %s --state "
-      .. "skipped)", summary.skipped, summary.run)
-  end
+  run_end.print(self.out, summary)
   if self.kind == "json" and self.session then
     self.core.output(2, progress.json(state_of(self)) .. "\n")
-  end
-  if summary.run then
-    self.out:note("%s", run_view.last_line(summary, function(colour, s)
-      return self.out:paint(colour, s, 2)
-    end))
   end
 end
 

@@ -86,7 +86,7 @@ local function why_all(ctx, all)
 end
 
 local function main(ctx, opts)
-  if opts.summary == (opts.selector ~= nil) then
+  if (opts.summary or false) == (opts.selector ~= nil) then
     fault.raise("E_USAGE", { hint = "neap why r7.3, or neap why --summary" },
                 opts.summary and "--summary is about all tasks; no selector"
                   or "of which task?")
