@@ -1,15 +1,12 @@
-/* SHA-256, and a cache of the digests of local files. Any thread. */
+/* Digests of local files, remembered in a cache. Any thread. */
 #ifndef NEAP_STORE_DIGEST_H
 #define NEAP_STORE_DIGEST_H
 
-#include "store/repo.h"
+#include "base/err.h"
+#include "store/sha256.h"
 
-struct neap_sha256; /* a running digest */
-struct neap_sha256 *neap_sha256_create(void); /* owned */
-void neap_sha256_update(struct neap_sha256 *sha, const void *data, size_t n);
-void neap_sha256_finish(struct neap_sha256 *sha, char hex[NEAP_DIGEST_HEX]);
-void neap_sha256_destroy(struct neap_sha256 *sha);
-void neap_sha256_of(const void *data, size_t n, char hex[NEAP_DIGEST_HEX]);
+#include <stdbool.h>
+#include <stdint.h>
 
 /* The file that was hashed. */
 struct neap_file_id {

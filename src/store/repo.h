@@ -12,12 +12,11 @@
 #define NEAP_STORE_REPO_H
 
 #include "base/err.h"
+#include "store/sha256.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define NEAP_DIGEST_HEX 65 /* 64 digits and NUL */
 
 struct neap_repo;
 

@@ -4,6 +4,7 @@
 #ifndef NEAP_STORE_STAGE_H
 #define NEAP_STORE_STAGE_H
 
+#include "store/folder.h"
 #include "store/place.h"
 #include "store/repo.h"
 
@@ -36,12 +37,5 @@ int neap_collect_output(struct neap_repo *repo, const char *workdir,
                         const struct neap_output *decl,
                         struct neap_output *ret, struct neap_err *err);
 void neap_collected_deinit(struct neap_output *output);
-
-/* Remove everything below `path`, and it too if `itself`; directories that a
- * task made read-only are opened first. Returns 0 or the first error. */
-int neap_tree_remove(const char *path, bool itself, struct neap_err *err);
-/* Bytes in use below `path` (blocks, not lengths; hard links once), stopping
- * early once it is over `limit` (0: none). */
-int64_t neap_tree_size(const char *path, int64_t limit);
 
 #endif
