@@ -1,0 +1,1 @@
+return require("neap.policy").pack "default" { api = 1 }
