@@ -114,6 +114,9 @@ int neap_leases_grant(struct neap_leases *leases, const struct neap_msg *msg,
 
     if (rc < 0)
         return rc;
+    if (lease->ending)
+        return neap_err_set(err, NEAP_EUNAVAILABLE, "alloc %s is being freed",
+                            lease->alloc);
     lease->until_ns = lease_ns < (double)(NEAP_NEVER - now_ns)
                           ? now_ns + (int64_t)lease_ns
                           : NEAP_NEVER;
@@ -139,7 +142,7 @@ struct neap_lease *neap_leases_expired(struct neap_leases *leases,
 {
     struct neap_lease *lease = leases->first;
 
-    while (lease != NULL && lease->until_ns > now_ns)
+    while (lease != NULL && (lease->ending || lease->until_ns > now_ns))
         lease = lease->next;
     return lease;
 }
@@ -147,6 +150,9 @@ struct neap_lease *neap_leases_expired(struct neap_leases *leases,
 int neap_lease_take(struct neap_leases *leases, struct neap_lease *lease,
                     const struct neap_res *need, struct neap_err *err)
 {
+    if (lease->ending)
+        return neap_err_set(err, NEAP_EUNAVAILABLE, "alloc %s is being freed",
+                            lease->alloc);
     if (!fits(&lease->total, &lease->used, need)) {
         char who[160];
 
@@ -154,10 +160,12 @@ int neap_lease_take(struct neap_leases *leases, struct neap_lease *lease,
         return too_much(leases, who, need, &lease->total, &lease->used, err);
     }
     neap_res_add(&lease->used, need);
+    lease->tasks++;
     return 0;
 }
 
 void neap_lease_give(struct neap_lease *lease, const struct neap_res *need)
 {
     neap_res_sub(&lease->used, need);
+    lease->tasks--;
 }

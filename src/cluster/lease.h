@@ -11,6 +11,8 @@ struct neap_lease {
     char *alloc;
     struct neap_res total, used;
     int64_t until_ns; /* monotonic */
+    int tasks;        /* takes less gives */
+    bool ending;      /* no more takes; freed when tasks is 0 */
     struct neap_lease *next;
 };
 
@@ -38,7 +40,7 @@ struct neap_lease *neap_leases_find(struct neap_leases *leases,
                                     const char *alloc);
 /* The lease is gone afterwards; nobody may use it any more. */
 void neap_leases_free(struct neap_leases *leases, struct neap_lease *lease);
-/* One that has run out, or NULL. */
+/* One that has run out and is not ending yet, or NULL. */
 struct neap_lease *neap_leases_expired(struct neap_leases *leases,
                                        int64_t now_ns);
 

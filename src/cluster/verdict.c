@@ -35,7 +35,7 @@ struct neap_verdict neap_verdict_of(const struct neap_shim_ended *ended,
         v.cause = NEAP_END_OOM;
     else if (seen->over_disk || (seen->disk_limit && v.signal == SIGXFSZ))
         v.cause = NEAP_END_DISK;
-    else if (seen->timed_out && !success)
+    else if (seen->timed_out)
         v.cause = NEAP_END_TIMEOUT;
     return v;
 }
