@@ -1,0 +1,317 @@
+/* See the header.
+ *
+ * One timer per jail. It is not set and cleared around each call, which would
+ * cost more than a short call: it is set when a call begins and it is not
+ * running; when it fires, the handler looks whether a call has overrun, and
+ * sets it again while one is under way. A burst of short calls costs one
+ * system call per budget.
+ *
+ * Handlers run on an alternate stack with nothing blocked (SA_NODEFER), so a
+ * jump out of them leaves the signal mask as it was.
+ */
+#include "bind/policy/jail.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define STACK_BYTES (256 * 1024)
+#define RETRY_NS    (200 * NEAP_USEC)
+#define RANGES_MAX  256
+
+#ifdef NEAP_SANITIZE
+# define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
+void __asan_handle_no_return(void);
+# define NO_RETURN_COMING() __asan_handle_no_return()
+#else
+# define NO_SANITIZE
+# define NO_RETURN_COMING() ((void)0)
+#endif
+
+struct neap_jail {
+    timer_t timer;
+    stack_t old_stack;
+    void *stack;
+    sigjmp_buf out;
+    int signal;
+    volatile int64_t deadline_ns; /* 0: no call under way */
+    volatile int64_t tick_ns;     /* when the timer fires; 0: it is not set */
+};
+
+/* Code in which a call must not be cut off: of all shared objects but
+ * libluajit, the program's own first. Filled once. */
+static struct range {
+    uintptr_t lo, hi;
+} no_jump[RANGES_MAX];
+static int no_jump_count, program_count;
+
+static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE };
+static struct sigaction old_action[3]; /* of faults[] */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const char *once_problem; /* NULL: ready */
+
+/* The jail that is calling on this thread. */
+static _Thread_local struct neap_jail *volatile calling;
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * NEAP_SEC + t.tv_nsec;
+}
+
+static void set_timer(struct neap_jail *jail, int64_t ns)
+{
+    struct itimerspec spec = { .it_value = { ns / NEAP_SEC, ns % NEAP_SEC } };
+
+    jail->tick_ns = now_ns() + ns;
+    timer_settime(jail->timer, 0, &spec, NULL);
+}
+
+static int holds(const struct dl_phdr_info *info, uintptr_t address)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        uintptr_t lo = info->dlpi_addr + ph->p_vaddr;
+
+        if (ph->p_type == PT_LOAD && address >= lo &&
+            address < lo + ph->p_memsz)
+            return 1;
+    }
+    return 0;
+}
+
+struct scan {
+    uintptr_t luajit;   /* an address inside it */
+    int objects, found; /* is luajit an object that is not the program? */
+};
+
+static int note_object(struct dl_phdr_info *info, size_t size, void *ud)
+{
+    struct scan *scan = ud;
+
+    (void)size;
+    if (scan->objects++ > 0 && holds(info, scan->luajit)) {
+        scan->found = 1;
+        return 0;
+    }
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+
+        if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X))
+            continue;
+        program_count += scan->objects == 1;
+        if (no_jump_count == RANGES_MAX)
+            return 1;
+        no_jump[no_jump_count].lo = info->dlpi_addr + ph->p_vaddr;
+        no_jump[no_jump_count].hi = no_jump[no_jump_count].lo + ph->p_memsz;
+        no_jump_count++;
+    }
+    return 0;
+}
+
+static uintptr_t program_counter(const void *context)
+{
+    const ucontext_t *uc = context;
+#if defined(__x86_64__)
+    return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (uintptr_t)uc->uc_mcontext.pc;
+#else
+# error "where is the program counter on this machine?"
+#endif
+}
+
+/* Is `pc` in one of the first `count` ranges? */
+NO_SANITIZE static int is_in(uintptr_t pc, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (pc >= no_jump[i].lo && pc < no_jump[i].hi)
+            return 1;
+    }
+    return 0;
+}
+
+NO_SANITIZE static _Noreturn void leave(struct neap_jail *jail, int sig)
+{
+    jail->signal = sig;
+    jail->deadline_ns = 0;
+    NO_RETURN_COMING();
+    siglongjmp(jail->out,
+               sig == SIGRTMIN ? NEAP_JAIL_OVERRUN : NEAP_JAIL_FAULT);
+}
+
+NO_SANITIZE static void on_timer(int sig, siginfo_t *info, void *context)
+{
+    struct neap_jail *jail = info->si_value.sival_ptr;
+    int64_t left;
+
+    if (jail != calling || jail->deadline_ns == 0) {
+        jail->tick_ns = 0;
+        return;
+    }
+    left = jail->deadline_ns - now_ns();
+    if (left > 0) {
+        set_timer(jail, left);
+        return;
+    }
+    if (is_in(program_counter(context), no_jump_count)) {
+        set_timer(jail, RETRY_NS);
+        return;
+    }
+    jail->tick_ns = 0;
+    leave(jail, sig);
+}
+
+/* A fault in a jailed call ends the call, also one in libc, which was given a
+ * wild pointer. A fault in the program's own code is a real crash, as is any
+ * outside of a call: what was installed before gets it when the instruction
+ * runs again. */
+NO_SANITIZE static void on_fault(int sig, siginfo_t *info, void *context)
+{
+    struct neap_jail *jail = calling;
+
+    (void)info;
+    if (jail && jail->deadline_ns != 0 &&
+        !is_in(program_counter(context), program_count))
+        leave(jail, sig);
+    for (int i = 0; i < 3; i++) {
+        if (faults[i] == sig)
+            sigaction(sig, &old_action[i], NULL);
+    }
+    if (info->si_code <= 0) /* sent by kill(): it would not come again */
+        raise(sig);
+}
+
+static void install(void)
+{
+    struct sigaction action = { .sa_flags = SA_ONSTACK | SA_SIGINFO |
+                                            SA_NODEFER | SA_RESTART };
+    struct scan scan = { .luajit =
+                             (uintptr_t)dlsym(RTLD_DEFAULT, "lua_newstate") };
+
+    if (dl_iterate_phdr(note_object, &scan) != 0)
+        once_problem = "too many shared objects are loaded";
+    else if (!scan.found)
+        once_problem = "LuaJIT is not a shared library here";
+    if (once_problem)
+        return;
+    sigemptyset(&action.sa_mask);
+    action.sa_sigaction = on_timer;
+    sigaction(SIGRTMIN, &action, NULL);
+    action.sa_sigaction = on_fault;
+    for (int i = 0; i < 3; i++)
+        sigaction(faults[i], &action, &old_action[i]);
+}
+
+static int make_stack(struct neap_jail *jail)
+{
+    stack_t stack = { .ss_size = STACK_BYTES };
+
+    jail->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (jail->stack == MAP_FAILED)
+        return -1;
+    stack.ss_sp = jail->stack;
+    if (sigaltstack(&stack, &jail->old_stack) != 0) {
+        munmap(jail->stack, STACK_BYTES);
+        return -1;
+    }
+    return 0;
+}
+
+static int make_timer(struct neap_jail *jail)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
+                              .sigev_signo = SIGRTMIN };
+
+    event.sigev_value.sival_ptr = jail;
+    event._sigev_un._tid = (int)syscall(SYS_gettid);
+    return timer_create(CLOCK_MONOTONIC, &event, &jail->timer);
+}
+
+struct neap_jail *neap_jail_create(struct neap_err *err)
+{
+    struct neap_jail *jail;
+
+    pthread_once(&once, install);
+    if (once_problem) {
+        neap_err_set(err, NEAP_ENOTSUPPORTED,
+                     "policies in Lua cannot be guarded: %s", once_problem);
+        return NULL;
+    }
+    jail = NEAP_NEW(struct neap_jail);
+    if (make_stack(jail) != 0) {
+        neap_err_set(err, NEAP_EUNAVAILABLE,
+                     "no signal stack for the guard of policies");
+        goto fail;
+    }
+    if (make_timer(jail) != 0) {
+        neap_err_set(err, NEAP_EUNAVAILABLE,
+                     "no timer for the guard of policies");
+        goto fail_stack;
+    }
+    return jail;
+
+fail_stack:
+    sigaltstack(&jail->old_stack, NULL);
+    munmap(jail->stack, STACK_BYTES);
+fail:
+    neap_free(jail);
+    return NULL;
+}
+
+void neap_jail_destroy(struct neap_jail *jail)
+{
+    struct timespec none = { 0 };
+    sigset_t mine, before;
+
+    if (!jail)
+        return;
+    /* a tick that is under way must not find a freed jail */
+    sigemptyset(&mine);
+    sigaddset(&mine, SIGRTMIN);
+    pthread_sigmask(SIG_BLOCK, &mine, &before);
+    timer_delete(jail->timer);
+    while (sigtimedwait(&mine, NULL, &none) == SIGRTMIN)
+        ;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    sigaltstack(&jail->old_stack, NULL);
+    munmap(jail->stack, STACK_BYTES);
+    neap_free(jail);
+}
+
+enum neap_jail_end neap_jail_call(struct neap_jail *jail, int64_t budget_ns,
+                                  void (*fn)(void *arg), void *arg)
+{
+    struct neap_jail *volatile mine = jail;
+    int end = sigsetjmp(jail->out, 0);
+
+    if (end == NEAP_JAIL_RETURNED) {
+        calling = mine;
+        mine->deadline_ns = now_ns() + budget_ns;
+        if (mine->tick_ns == 0 || mine->tick_ns > mine->deadline_ns)
+            set_timer(mine, budget_ns);
+        fn(arg);
+        mine->deadline_ns = 0;
+    }
+    calling = NULL;
+    return (enum neap_jail_end)end;
+}
+
+int neap_jail_signal(const struct neap_jail *jail)
+{
+    return jail->signal;
+}
