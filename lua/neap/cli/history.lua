@@ -69,7 +69,7 @@ function history:run(id)
     return self.rows[id]
   end
   local row
-  each_line(self, id, "neap.run/1", function(line)
+  each_line(self, id, '"schema"', function(line)
     row = is_run(line) and line or row
   end)
   if row and row.state == "running" then

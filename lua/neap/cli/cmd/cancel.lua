@@ -5,6 +5,7 @@ local world = require "neap.cli.world"
 
 local ALIVE = { waiting = true, queued = true, staging = true, running = true,
                 collecting = true }
+local PARTIAL = { tasks = true, alloc = true, name = true }
 local BATCH = 1000
 
 local function need_live(run)
@@ -41,8 +42,13 @@ end
 
 -- Single tasks of runs that are not cancelled as a whole.
 local function cancel_tasks(all, terms, whole, reason)
-  local ids_of, touched = {}, 0
-  all:each_task(terms, nil, function(row, run)
+  local ids_of, touched, single = {}, 0, {}
+  for _, term in ipairs(terms) do
+    if PARTIAL[term.kind] or not next(whole) then
+      single[#single + 1] = term
+    end
+  end
+  all:each_task(single, nil, function(row, run)
     if whole[run.row.id] or not ALIVE[row.state] then
       return
     end
