@@ -7,7 +7,7 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/mem.h"
@@ -16,8 +16,7 @@
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 
-#define CONNECT_TIMEOUT_MS 10000L
-#define BUFFER_SIZE        (64L << 10)
+#define BUFFER_SIZE (64L << 10)
 
 struct neap_http {
     const struct neap_curl_api *api;
@@ -61,24 +60,20 @@ static long status_of(struct neap_http_call *call)
 
 static void fail_transfer(struct neap_http_call *call, CURLcode result)
 {
+    const struct neap_curl_api *api = call->http->api;
     long number = 0;
 
     if (call->failed)
-        return;
-    call->http->api->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
-    if (result == CURLE_OPERATION_TIMEDOUT)
-        (void)neap_err_set(&call->err, NEAP_ETIMEOUT,
-                           "no connection to '%s' within %ld s", call->socket,
-                           CONNECT_TIMEOUT_MS / 1000);
-    else if (result == CURLE_COULDNT_CONNECT && number != 0)
+        return; /* the reason is known better */
+    api->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+    if (result == CURLE_COULDNT_CONNECT && number != 0)
         (void)neap_err_set(&call->err, NEAP_ENET, "cannot connect to '%s': %s",
                            call->socket, strerror((int)number));
     else
         (void)neap_err_set(&call->err, NEAP_ENET, "request to '%s': %s",
                            call->socket,
-                           call->text[0]
-                               ? call->text
-                               : call->http->api->easy_strerror(result));
+                           call->text[0] ? call->text
+                                         : api->easy_strerror(result));
     call->failed = true;
 }
 
@@ -122,6 +117,16 @@ void neap_http_close(struct neap_http *http)
 }
 
 /* --- What libcurl calls ------------------------------------------------- */
+
+/* libcurl's own sockets are not close-on-exec. */
+static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose,
+                                    struct curl_sockaddr *address)
+{
+    (void)ctx;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                  address->protocol);
+}
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
 {
@@ -234,7 +239,7 @@ static void set_transport(struct neap_http_call *call)
     api->easy_setopt(easy, CURLOPT_PROXY, "");
     api->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     api->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    api->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    api->easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     api->easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
     api->easy_setopt(easy, CURLOPT_ERRORBUFFER, call->text);
     api->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

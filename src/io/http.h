@@ -42,8 +42,8 @@ struct neap_http_cbs {
      * not cancel. */
     int (*data)(void *ctx, const char *bytes, size_t len, struct neap_err *err);
     /* The end: `reply` (any status), or NULL and `err`: NEAP_ENET (no
-     * connection, broken off), NEAP_ETIMEOUT (no connection within 10 s),
-     * NEAP_EEXHAUSTED (over a limit), NEAP_EMODULE, or what `data` returned.
+     * connection, broken off), NEAP_EEXHAUSTED (over a limit), or what `data`
+     * returned.
      * Both are borrowed; the call is gone afterwards. */
     void (*done)(void *ctx, struct neap_http_reply *reply,
                  const struct neap_err *err);

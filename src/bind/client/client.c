@@ -113,6 +113,8 @@ void neap_client_emit(struct neap_client *client,
     event->next = NULL;
     *client->last = event;
     client->last = &event->next;
+    /* timers run before the loop sleeps: it must not sleep any more */
+    uv_stop(&client->loop);
 }
 
 void neap_client_push_event(lua_State *L, const char *type, int64_t id)
@@ -205,7 +207,8 @@ static void close_client(struct neap_client *client)
     }
     neap_http_close(client->http);
     uv_close((uv_handle_t *)&client->step_timer, NULL);
-    (void)uv_run(&client->loop, UV_RUN_DEFAULT);
+    while (uv_run(&client->loop, UV_RUN_DEFAULT)) /* an event stops it */
+        ;
     neap_client_store_close(client);
     rc = uv_loop_close(&client->loop);
     assert(rc == 0); /* a handle was forgotten */

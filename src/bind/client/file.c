@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "bind/client/parts.h"
 #include "bind/client/paths.h"
+#include "store/bytes.h"
+#include "store/mkdirs.h"
 
 #define READ_MAX   (64u << 20)
 #define READ_GUESS (64u << 10) /* of a file that does not tell its size */
@@ -82,7 +84,7 @@ static int core_mkdirs(lua_State *L)
     struct neap_err err;
 
     luaL_argcheck(L, mode >= 0 && mode <= 07777, 2, "no mode of a file");
-    if (neap_client_mkdirs(path, (mode_t)mode, &err) < 0)
+    if (neap_mkdirs(path, (mode_t)mode, &err) < 0)
         return neap_client_fail(L, &err);
     lua_pushboolean(L, 1);
     return 1;
@@ -194,7 +196,7 @@ static int write_file(const char *path, const char *data, size_t len,
     if (fd < 0) {
         rc = neap_err_errno(err, errno, "cannot write '%s'", path);
     } else {
-        rc = neap_client_write_all(fd, data, len, path, err);
+        rc = neap_bytes_write(fd, data, len, path, err);
         if (close(fd) < 0 && rc == 0)
             rc = neap_err_errno(err, errno, "cannot write '%s'", path);
         if (rc == 0)

@@ -2,13 +2,10 @@
 #ifndef NEAP_BIND_CLIENT_PATHS_H
 #define NEAP_BIND_CLIENT_PATHS_H
 
-#include <stddef.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
 
-/* Make a folder and its parents; one that is there is fine. */
-int neap_client_mkdirs(const char *path, mode_t mode, struct neap_err *err);
 /* Make the parents of `path`. */
 int neap_client_mkdirs_for(const char *path, struct neap_err *err);
 
@@ -17,9 +14,6 @@ int neap_client_mkdirs_for(const char *path, struct neap_err *err);
 char *neap_client_temp_name(const char *path);
 /* rename, naming both in the error. */
 int neap_client_rename(const char *from, const char *to, struct neap_err *err);
-/* Write all of it. */
-int neap_client_write_all(int fd, const void *data, size_t len,
-                          const char *path, struct neap_err *err);
 /* "file", "dir", "link", "fifo", "socket", "char", "block". */
 const char *neap_client_type_name(mode_t mode);
 

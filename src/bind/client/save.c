@@ -7,59 +7,21 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "bind/client/parts.h"
 #include "bind/client/paths.h"
-
-#define CHUNK (1u << 30) /* of one copy_file_range */
+#include "store/bytes.h"
 
 static mode_t wanted_mode(const struct stat *st)
 {
     return st->st_mode & 0111 ? 0755 : 0644;
-}
-
-/* copy_file_range knows most file systems, but not each pair of them. */
-static int copy_by_hand(int from, int to, const char *dest,
-                        struct neap_err *err)
-{
-    char bytes[64 << 10];
-    ssize_t n;
-    int rc = 0;
-
-    while (rc == 0 && (n = read(from, bytes, sizeof(bytes))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return neap_err_errno(err, errno, "cannot read for '%s'", dest);
-        rc = neap_client_write_all(to, bytes, (size_t)n, dest, err);
-    }
-    return rc;
-}
-
-static int copy_bytes(int from, int to, const char *dest, struct neap_err *err)
-{
-    bool begun = false;
-    ssize_t n;
-
-    if (ioctl(to, FICLONE, from) == 0)
-        return 0;
-    while ((n = copy_file_range(from, NULL, to, NULL, CHUNK, 0)) > 0)
-        begun = true;
-    if (n == 0 && begun)
-        return 0;
-    if (n < 0 && errno == ENOSPC)
-        return neap_err_errno(err, errno, "cannot write '%s'", dest);
-    /* refused, or nothing copied (a file of /proc): both offsets are where
-     * they should be to go on */
-    return copy_by_hand(from, to, dest, err);
 }
 
 /* A copy of `src` at `temp`, with its final mode. */
@@ -75,7 +37,9 @@ static int copy_file(const char *src, const char *temp, mode_t mode,
     if (to < 0) {
         rc = neap_err_errno(err, errno, "cannot write '%s'", temp);
     } else {
-        rc = copy_bytes(from, to, temp, err);
+        int64_t n = neap_bytes_copy(from, to, src, err);
+
+        rc = n < 0 ? (int)n : 0;
         if (rc == 0 && fchmod(to, mode) < 0)
             rc =
                 neap_err_errno(err, errno, "cannot set the mode of '%s'", temp);

@@ -15,6 +15,7 @@
 #include "bind/client/names.h"
 #include "bind/client/parts.h"
 #include "bind/client/paths.h"
+#include "store/mkdirs.h"
 
 #define RUN_MAX 1000000000L
 
@@ -62,7 +63,7 @@ static int take_run(int fd, const char *path, long *ret, struct neap_err *err)
 static int next_run(const char *state, long *ret, struct neap_err *err)
 {
     char *path = neap_format("%s/next_run", state);
-    int rc = neap_client_mkdirs(state, 0700, err);
+    int rc = neap_mkdirs(state, 0700, err);
     int fd;
 
     if (rc == 0) {
