@@ -1,0 +1,101 @@
+/* The engine: runs above the scheduler, agents and pools below it, on one
+ * libuv loop. It knows neither HTTP nor Lua.
+ *
+ * Everything that happens between two polls of the loop is answered by at most
+ * one round of the scheduler, one write per agent and one notice per run.
+ */
+#ifndef NEAP_SCHED_ENGINE_H
+#define NEAP_SCHED_ENGINE_H
+
+#include <uv.h>
+
+#include "sched/cluster.h"
+#include "sched/run.h"
+
+struct neap_engine;
+
+struct neap_engine_config {
+    const char *name, *state_dir, *agent_socket; /* copied */
+    bool private_engine;
+    double cpu;       /* cores; 0: all */
+    double mem, disk; /* bytes; 0: all */
+    double max_idle_s, drain_s;
+    int max_pending, lost_max;
+};
+void neap_engine_config_init(struct neap_engine_config *config);
+
+struct neap_engine_cbs {
+    /* A run has ended; its log holds the end. */
+    void (*run_over)(void *ctx, struct neap_run *run);
+    /* After neap_engine_stop: no task and no alloc are left. Once. */
+    void (*stopped)(void *ctx);
+};
+
+int neap_engine_open(uv_loop_t *loop, const struct neap_engine_config *config,
+                     const struct neap_engine_cbs *cbs, void *ctx,
+                     struct neap_engine **ret, struct neap_err *err);
+/* Agents are told to kill what they have and to end. Freed by the loop. */
+void neap_engine_close(struct neap_engine *engine);
+
+struct neap_sched *neap_engine_sched(struct neap_engine *engine);
+struct neap_labels *neap_engine_labels(struct neap_engine *engine);
+/* The node of an alloc; NULL if there is none (any more). */
+const char *neap_engine_node(struct neap_engine *engine,
+                             const struct neap_alloc *alloc);
+int neap_engine_agents(const struct neap_engine *engine); /* connected */
+
+/* ---- runs ---- */
+
+/* A new run with a number of its own and a history file; fill in what the
+ * client said, then start it. */
+int neap_engine_new_run(struct neap_engine *engine, struct neap_run **ret,
+                        struct neap_err *err);
+int neap_engine_start_run(struct neap_engine *engine, struct neap_run *run,
+                          struct neap_err *err);
+int neap_engine_nruns(const struct neap_engine *engine);
+struct neap_run *neap_engine_run(const struct neap_engine *engine, int i);
+struct neap_run *neap_engine_find_run(const struct neap_engine *engine,
+                                      const char *id);
+/* "r7.12" */
+struct neap_run_task *neap_engine_find_task(const struct neap_engine *engine,
+                                            const char *id);
+
+/* See neap_run_add. NEAP_EPRECONDITION: the run has ended. */
+int neap_engine_submit(struct neap_engine *engine, struct neap_run *run,
+                       const json_t *tasks, int *ret_at,
+                       struct neap_spec_where *where, struct neap_err *err);
+/* The script is over: the run ends in `state` when its tasks have. `error`:
+ * JSON object or NULL; copied. A second end is ignored. */
+void neap_engine_end_run(struct neap_engine *engine, struct neap_run *run,
+                         enum neap_run_state state, const char *error);
+/* Cancel what waits and is queued, and with `stop` what runs too. Returns how
+ * many tasks that touched. */
+int neap_engine_cancel_run(struct neap_engine *engine, struct neap_run *run,
+                           bool stop, const char *reason);
+/* Nobody is there for it any more: stop all of it, recorded as aborted. */
+void neap_engine_abort_run(struct neap_engine *engine, struct neap_run *run,
+                           const char *reason);
+/* False if it was over already. */
+bool neap_engine_cancel(struct neap_engine *engine, struct neap_run_task *task,
+                        const char *reason);
+
+/* Changes of a live task; NULL: as it was. The labels are in the run's store.
+ * A new timeout holds from the next attempt on. */
+struct neap_task_patch {
+    const int *priority;
+    const double *timeout_s;
+    const struct neap_strmap *const *labels;
+};
+void neap_engine_patch(struct neap_engine *engine, struct neap_run_task *task,
+                       const struct neap_task_patch *patch);
+
+/* Put a policy's failure into the logs of all runs. */
+void neap_engine_policy_error(struct neap_engine *engine, const char *policy,
+                              const char *text);
+
+/* Take nothing new. All runs are aborted and their tasks killed; with `drain`
+ * what runs may finish. */
+void neap_engine_stop(struct neap_engine *engine, bool drain);
+bool neap_engine_stopping(const struct neap_engine *engine);
+
+#endif
