@@ -26,7 +26,7 @@
 #include "cluster/link.h"
 #include "cluster/procfs.h"
 #include "cluster/slots.h"
-#include "store/stage.h"
+#include "store/folder.h"
 
 enum {
     LOOK_MS = 50,     /* jobs say themselves when it is time */
@@ -56,7 +56,7 @@ struct agent {
     bool known, private_engine, stopping;
 };
 
-static void send(struct agent *agent, const struct neap_msg *msg)
+static void tell(struct agent *agent, const struct neap_msg *msg)
 {
     neap_link_send(agent->link, msg);
 }
@@ -135,7 +135,7 @@ static void on_over(void *ctx, struct neap_job *job, bool broken)
     struct neap_msg msg;
 
     neap_job_ended_msg(job, &msg);
-    send(agent, &msg);
+    tell(agent, &msg);
     unlink_job(agent, job);
     neap_lease_give(job->lease, &job->need);
     if (job->lease->ending && job->lease->tasks == 0)
@@ -161,7 +161,7 @@ static void refuse_run(struct agent *agent, const struct neap_msg *run,
     msg.text = why->text;
     msg.kind = (int)why->kind;
     msg.at_ns = neap_clock_wall_ns();
-    send(agent, &msg);
+    tell(agent, &msg);
 }
 
 static void on_run(struct agent *agent, struct neap_msg *msg)
@@ -231,7 +231,7 @@ static void free_lease(struct agent *agent, struct neap_lease *lease)
 
     neap_msg_init(&msg, NEAP_MSG_FREED);
     msg.alloc = lease->alloc;
-    send(agent, &msg);
+    tell(agent, &msg);
     neap_leases_free(&agent->leases, lease);
 }
 
@@ -299,7 +299,7 @@ static void on_lease(struct agent *agent, const struct neap_msg *msg)
         answer.ncapacity = msg->ncapacity;
         arm_expiry(agent);
     }
-    send(agent, &answer);
+    tell(agent, &answer);
 }
 
 static void on_free(struct agent *agent, const struct neap_msg *msg)
@@ -314,7 +314,7 @@ static void on_free(struct agent *agent, const struct neap_msg *msg)
     }
     neap_msg_init(&answer, NEAP_MSG_FREED);
     answer.alloc = msg->alloc;
-    send(agent, &answer);
+    tell(agent, &answer);
 }
 
 /* ---- the engine */
@@ -371,7 +371,7 @@ static void on_message(void *ctx, struct neap_msg *msg)
     case NEAP_MSG_PING:
         neap_msg_init(&answer, NEAP_MSG_PONG);
         answer.nonce = msg->nonce;
-        send(agent, &answer);
+        tell(agent, &answer);
         break;
     case NEAP_MSG_BYE:
         stop(agent);
@@ -512,7 +512,7 @@ static int open_places(struct agent *agent, struct neap_err *err)
     if (rc == 0)
         rc = make_folders(options->work, err);
     if (rc == 0)
-        rc = neap_tree_remove(options->work, false, err);
+        rc = neap_folder_remove(options->work, false, err);
     if (rc == 0)
         rc = neap_cgroups_open(options->cgroup, options->cgroup_root,
                                &agent->groups, err);
@@ -568,7 +568,7 @@ static void close_all(struct agent *agent)
     kill_strays(agent);
     neap_cgroups_close(agent->groups);
     if (agent->repo != NULL)
-        (void)neap_tree_remove(agent->options->work, true, NULL);
+        (void)neap_folder_remove(agent->options->work, true, NULL);
     neap_link_close(agent->link);
     uv_close((uv_handle_t *)&agent->look, NULL);
     uv_close((uv_handle_t *)&agent->expiry, NULL);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "cluster/tail.h"
+#include "store/folder.h"
 #include "store/stage.h"
 
 enum { CHEAP_LOG_BYTES = 256 << 10 };

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cluster/procfs.h"
 #include "cluster/taskenv.h"
+#include "store/folder.h"
 #include "store/stage.h"
 
 static const double timeout_grace_s = 10;

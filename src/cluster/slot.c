@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "cluster/taskenv.h"
 #include "io/stream.h"
-#include "store/stage.h"
+#include "store/folder.h"
 
 struct neap_slot {
     const struct neap_slot_options *options;
