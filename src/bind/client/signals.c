@@ -2,6 +2,9 @@
  * that the loop watches. So one that comes while Lua computes is remembered,
  * and one that comes during step ends the waiting.
  *
+ * A script that computes for ever never turns the loop: the third interrupt
+ * that nobody has seen kills the process, as if none were caught.
+ *
  * What is caught is a matter of the process, hence the static state; one
  * client at a time may have it. A signal that was ignored when the process
  * started (nohup, a job in the background) stays ignored.
@@ -27,8 +30,11 @@ static const struct {
 };
 #define NCAUGHT (sizeof(caught_signals) / sizeof(caught_signals[0]))
 
+#define PATIENCE 3 /* interrupts that the loop may leave unseen */
+
 static struct {
     atomic_int interrupts; /* since signal_pending was asked last */
+    atomic_int unseen;     /* interrupts since the loop looked last */
     atomic_int pipe_fd;    /* where the handler writes, or -1 */
     pid_t pid;
 } handler = { .pipe_fd = -1 };
@@ -56,8 +62,13 @@ static void on_signal(int number)
         (void)raise(number);
         return;
     }
-    if (number == SIGINT)
+    if (number == SIGINT) {
         atomic_fetch_add(&handler.interrupts, 1);
+        if (atomic_fetch_add(&handler.unseen, 1) + 1 >= PATIENCE) {
+            (void)signal(SIGINT, SIG_DFL);
+            (void)raise(SIGINT);
+        }
+    }
     /* A full pipe loses a byte: hundreds are waiting already. */
     if (write(atomic_load(&handler.pipe_fd), &byte, 1) < 0)
         errno = saved;
@@ -103,6 +114,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
+    atomic_store(&handler.unseen, 0);
     while ((n = read(signals->fd[0], bytes, sizeof(bytes))) > 0) {
         for (ssize_t i = 0; i < n; i++)
             emit(signals->client, bytes[i]);
