@@ -17,8 +17,8 @@ local function tilde(path, env)
 end
 
 --- "neap 0.1.0 · run r1 · private engine, 2 cpu, 22.9 GiB · repo ~/…"
-function run_end.header(version, session, env)
-  local info = session.info or {}
+-- @param info  GET /v1/info, or {} if it is not known
+function run_end.header(version, session, info, env)
   local engine = session.private and "private engine"
     or ("engine '%s'"):format(info.name or "?")
   local room = info.cpu and (", %s cpu, %s"):format(human.number(info.cpu),

@@ -90,9 +90,19 @@ local event_words = {
 -- Shown even without --verbose: something is wrong, though the run goes on.
 local always = { ["policy.error"] = true, ["alloc.lost"] = true }
 
+-- The header needs what the engine says about itself. It is asked, but not
+-- waited for: the header comes a moment later.
+local function ask_header(self)
+  local session = self.session
+  session.conn:send("GET", "/v1/info", nil, function(info)
+    self.out:note("%s", run_end.header(self.core.version, session, info or {},
+                                       self.env))
+  end)
+end
+
 local function on_event(self, event)
   if event.kind == "run.start" then
-    self:show_header()
+    ask_header(self)
     return
   end
   local words = event_words[event.kind]
@@ -104,21 +114,10 @@ local function on_event(self, event)
   end
 end
 
-function run_view:show_header()
-  if not self.headed then
-    self.headed = true
-    self.out:note("%s", run_end.header(self.core.version, self.session,
-                                      self.env))
-  end
-end
-
 --- The run has begun. (main.run_chunk: on_session)
 function run_view:start(session)
   self.session = session
   session:on_event(function(event) on_event(self, event) end)
-  if session.run then
-    self:show_header()
-  end
   if self.kind == "terminal" then
     self.sticky = sticky.new(self.core)
     self.sticky:on()

@@ -61,20 +61,30 @@ local function script_arguments(opts, rest)
   return path, args
 end
 
+-- Options for main.run_chunk; what is wrong with them raises.
+local function run_options(ctx, opts, name, args)
+  return {
+    script = name, args = args, on = opts.on, on_error = on_error(opts),
+    labels = label_map(opts.label), timeout_s = opts.timeout,
+    engine = engine_fields(ctx.core, opts), signals = true,
+  }
+end
+
 local function main(ctx, opts, rest)
   local path, args = script_arguments(opts, rest)
   local chunk, name = script.load(path, opts.e)
+  local options = run_options(ctx, opts, name, args)
   local config = require "neap.config"
   config.set(config.load { project = true, getenv = ctx.env,
     flags = { log = opts.verbose and "debug" or nil } })
   local view = run_view.new(ctx, opts, require "neap.loop")
-  local summary = require("neap.main").run_chunk(chunk, {
-    script = name, args = args, on = opts.on, on_error = on_error(opts),
-    labels = label_map(opts.label), timeout_s = opts.timeout,
-    engine = engine_fields(ctx.core, opts), signals = true,
-    on_session = function(session) view:start(session) end,
-    on_signal = function(signal, count) view:signal(signal, count) end,
-  })
+  function options.on_session(session)
+    view:start(session)
+  end
+  function options.on_signal(signal, count)
+    view:signal(signal, count)
+  end
+  local summary = require("neap.main").run_chunk(chunk, options)
   view:finish(summary)
   return summary.code
 end
