@@ -39,7 +39,8 @@ end
 
 --- Put them into the global table `coroutine`.
 function coro.install()
-  coroutine.resume, coroutine.wrap = resume_through, wrap_through
+  local library = coroutine
+  library.resume, library.wrap = resume_through, wrap_through -- luacheck: ignore 122
 end
 
 return coro

@@ -23,11 +23,7 @@ end
 
 -- Patterns cannot say "or": braces are spelled out first.
 local function expand(glob, out)
-  local open, close, inner = nil, nil, nil
-  for from, body, to in glob:gmatch("(){([^{}]*)}()") do
-    open, inner, close = from, body, to
-    break
-  end
+  local open, inner, close = glob:match("(){([^{}]*)}()")
   if not open then
     out[#out + 1] = glob
     return out

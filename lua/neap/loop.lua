@@ -334,8 +334,8 @@ function Fiber:cancel(reason)
     return false
   end
   self.cancelled = true
-  loop.throw(self, errors.new("E_CANCELLED", reason or "the fiber was cancelled",
-    { reason = reason }))
+  loop.throw(self, errors.new("E_CANCELLED",
+    reason or "the fiber was cancelled", { reason = reason }))
   return true
 end
 

@@ -115,7 +115,7 @@ function outputs.to_wire(list)
   for i, entry in ipairs(list) do
     wire[i] = {
       name = entry.name, kind = entry.kind, optional = entry.optional,
-      place = entry.kind == "stdout" and "-" or "out/" .. entry.place,
+      place = "out/" .. (entry.kind == "stdout" and entry.name or entry.place),
     }
   end
   return #wire > 0 and wire or nil

@@ -180,20 +180,16 @@ local function alloc_verdict(alloc)
   return "does not fit: short of " .. amounts(alloc.missing)
 end
 
---- The text of an explain table.
-function view.why(why)
+local function why_head(why)
   local head = { why.task or "", why.name or "" }
   if why.state then
     head[#head + 1] = "· " .. why.state
   end
   head[#head + 1] = "· verdict: " .. tostring(why.verdict or "unknown")
-  local lines = { (table.concat(head, " "):gsub("^%s+", "")) }
-  local function add(fmt, ...)
-    lines[#lines + 1] = "  " .. fmt:format(...)
-  end
-  for _, reason in ipairs(why.reasons or {}) do
-    add("%s", reason.text or reason.kind)
-  end
+  return (table.concat(head, " "):gsub("^%s+", ""))
+end
+
+local function why_places(why, add)
   for _, alloc in ipairs(why.allocs or {}) do
     add("%-4s %s", alloc.id, alloc_verdict(alloc))
   end
@@ -201,6 +197,18 @@ function view.why(why)
     add("%s: %s", pool.id, pool.can and "can hold it"
       or "can never hold it: short of " .. amounts(pool.missing))
   end
+end
+
+--- The text of an explain table.
+function view.why(why)
+  local lines = { why_head(why) }
+  local function add(fmt, ...)
+    lines[#lines + 1] = "  " .. fmt:format(...)
+  end
+  for _, reason in ipairs(why.reasons or {}) do
+    add("%s", reason.text or reason.kind)
+  end
+  why_places(why, add)
   if why.position then
     local ahead = table.concat(why.ahead or {}, " ")
     add("number %d in the queue%s", why.position,

@@ -1,0 +1,242 @@
+--- From a task handle to the engine: digests first, parents before children,
+-- then batches of POST /v1/tasks.
+--
+-- A task is `sent` when it stands in the queue (its children may follow),
+-- `posted` when it is in a request, `acked` when the engine has taken it. At
+-- most two requests are under way; the second holds nothing that depends on
+-- the first, because requests may overtake each other.
+
+local failure = require "neap.failure"
+local file = require "neap.file"
+local inputs = require "neap.inputs"
+local loop = require "neap.loop"
+
+local submit = {}
+
+local BATCH, BATCH_BYTES = 1000, 8 * 2 ^ 20
+local REQUESTS = 2
+local HIGH, LOW = 8000, 4000
+
+local Submit = {}
+Submit.__index = Submit
+
+--- @param session  the session: run, conn, lost
+function submit.new(session)
+  return setmetatable({
+    session = session, queue = {}, first = 1, last = 0,
+    open = 0,       -- requests under way
+    unsent = 0,     -- tasks that were admitted and are not acked yet
+    again = {},     -- tasks of a refused batch
+  }, Submit)
+end
+
+local function notify(task)
+  local list = task.on_sent
+  task.on_sent = nil
+  for i = 1, list and #list or 0 do
+    list[i]()
+  end
+end
+
+--- The task ends on this side: nobody else ever knew of it.
+function submit.fail(task, phase, err)
+  task:failed(phase, err)
+  notify(task)
+end
+
+function Submit:_enqueue(task)
+  if task.settled then
+    return
+  end
+  task.sent = true
+  self.last = self.last + 1
+  self.queue[self.last] = task
+  notify(task)
+end
+
+-- A parent that ended here without success; nil if there is none.
+local function dead_parent(task)
+  for _, dep in ipairs(task.deps or {}) do
+    if dep.settled == "err" and not dep.posted then
+      return dep
+    end
+  end
+end
+
+-- Count what must happen before the task may be queued; call `ready` then.
+local function prepare(task, ready, failed)
+  local left = 1
+  local function one_less()
+    left = left - 1
+    if left == 0 then
+      ready()
+    end
+  end
+  local function await_file(f)
+    if f._rec.sha and not f._want then
+      return
+    end
+    left = left + 1
+    file.when_known(f, function(err)
+      if err then
+        failed(err)
+      else
+        one_less()
+      end
+    end)
+  end
+  for _, part in ipairs(task.parts) do
+    inputs.each_file(part, await_file)
+  end
+  for _, dep in ipairs(task.deps or {}) do
+    if not dep.sent and not dep.settled then
+      left = left + 1
+      dep.on_sent = dep.on_sent or {}
+      table.insert(dep.on_sent, one_less)
+    end
+  end
+  one_less()
+end
+
+-- The script must not run ahead of the engine for ever.
+function Submit:_hold_back()
+  if self.last - self.first >= BATCH then
+    self:flush()
+    loop.poll()
+  end
+  if self.unsent > HIGH then
+    loop.pump(function()
+      return self.unsent <= LOW or self.session.lost
+    end)
+  end
+end
+
+--- Begin to submit a task.
+function Submit:add(task)
+  if self.session.lost then
+    submit.fail(task, "failed", failure.here(task, self.session.lost))
+    return
+  end
+  task.scope:admit(task, function()
+    self.unsent = self.unsent + 1
+    task.counted = true
+    prepare(task, function()
+      local dead = dead_parent(task)
+      if dead then
+        submit.fail(task, "skipped", failure.skipped(task, dead))
+      else
+        self:_enqueue(task)
+      end
+    end, function(err)
+      if not task.settled then
+        submit.fail(task, "failed", failure.here(task, err))
+      end
+    end)
+  end)
+  self:_hold_back()
+end
+
+--- The task needs no place in the queue any more.
+function Submit:forget(task)
+  if task.counted then
+    task.counted = nil
+    self.unsent = self.unsent - 1
+  end
+end
+
+-- Does the task depend on one that is in another open request?
+local function must_wait(task, batch)
+  for _, dep in ipairs(task.deps or {}) do
+    if dep.posted and not dep.acked and dep.batch ~= batch
+      and not dep.settled then
+      return true
+    end
+  end
+  return false
+end
+
+-- Take tasks from the queue into a request.
+function Submit:_take()
+  local batch, texts, bytes = {}, {}, 0
+  while self.first <= self.last and #batch < BATCH and bytes < BATCH_BYTES do
+    local task = self.queue[self.first]
+    local dead = not task.settled and dead_parent(task)
+    if dead then
+      submit.fail(task, "skipped", failure.skipped(task, dead))
+    elseif not task.settled then
+      if must_wait(task, batch) then
+        break
+      end
+      local text = task:to_json()
+      batch[#batch + 1], texts[#texts + 1] = task, text
+      task.posted, task.batch = true, batch
+      bytes = bytes + #text
+    end
+    self.queue[self.first] = nil
+    self.first = self.first + 1
+  end
+  return batch, texts
+end
+
+local function acked(self, task)
+  task.acked, task.batch = true, nil
+  self:forget(task)
+  local list = task.on_ack
+  task.on_ack = nil
+  for i = 1, list and #list or 0 do
+    list[i]()
+  end
+end
+
+-- Put tasks of a refused request back to the front.
+function Submit:_requeue(tasks)
+  for i = #tasks, 1, -1 do
+    local task = tasks[i]
+    task.posted, task.batch = nil, nil
+    self.first = self.first - 1
+    self.queue[self.first] = task
+  end
+end
+
+-- The engine takes all or none: without the bad one, the others go again.
+function Submit:_refused(batch, err)
+  local bad = type(err.index) == "number" and batch[err.index + 1]
+  local rest = {}
+  for _, task in ipairs(batch) do
+    if task ~= bad and bad then
+      rest[#rest + 1] = task
+    else
+      task.posted, task.batch = nil, nil
+      submit.fail(task, "failed", failure.here(task, err))
+    end
+  end
+  self:_requeue(rest)
+end
+
+--- Post what is ready.
+function Submit:flush()
+  local session = self.session
+  while session.run and not session.lost and self.open < REQUESTS
+    and self.first <= self.last do
+    local batch, texts = self:_take()
+    if #batch == 0 then
+      return
+    end
+    self.open = self.open + 1
+    session.conn:send("POST", "/v1/tasks", ('{"run":"%s","tasks":[%s]}')
+      :format(session.run, table.concat(texts, ",")), function(reply, err)
+        self.open = self.open - 1
+        if reply then
+          for i = 1, #batch do
+            acked(self, batch[i])
+          end
+        elseif err.kind == "E_CONN" then
+          session:lose(err)
+        else
+          self:_refused(batch, err)
+        end
+      end)
+  end
+end
+
+return submit
