@@ -141,6 +141,7 @@ function run_view:signal(name, count)
     self.out:note("%s: %s may finish, the rest is cancelled; once more kills "
       .. "them", key, running_words(self))
   elseif name == "INT" and count == 2 then
+    self:stop() -- a third one leaves at once: nothing may be on the screen
     self.out:note("%s: %s are killed; once more leaves at once", key,
                   running_words(self))
   elseif name ~= "WINCH" then

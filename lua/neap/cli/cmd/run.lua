@@ -61,6 +61,15 @@ local function script_arguments(opts, rest)
   return path, args
 end
 
+-- What a script finds in the global `arg`, as with stock luajit.
+local function set_arg(name, args)
+  local list = { [0] = name }
+  for i, word in ipairs(args) do
+    list[i] = word
+  end
+  rawset(_G, "arg", list)
+end
+
 -- Options for main.run_chunk; what is wrong with them raises.
 local function run_options(ctx, opts, name, args)
   return {
@@ -84,6 +93,7 @@ local function main(ctx, opts, rest)
   function options.on_signal(signal, count)
     view:signal(signal, count)
   end
+  set_arg(name, args)
   local summary = require("neap.main").run_chunk(chunk, options)
   view:finish(summary)
   return summary.code
