@@ -281,6 +281,16 @@ static char **check_argv(lua_State *L, const char *path, int arg,
     return argv;
 }
 
+/* It travels as an argument, so it ends at a NUL. Raises. */
+static const char *check_config(lua_State *L, int arg)
+{
+    size_t len;
+    const char *json = luaL_checklstring(L, arg, &len);
+
+    luaL_argcheck(L, strlen(json) == len, arg, "JSON has no NUL byte");
+    return json;
+}
+
 /* The file for the engine's standard error, or NULL. Raises. */
 static const char *check_log(lua_State *L, int arg)
 {
@@ -301,7 +311,7 @@ static int core_spawn_engine(lua_State *L)
 {
     struct neap_client *client = neap_client_get(L);
     const char *path = neap_client_check_path(L, 1);
-    const char *json = neap_client_check_path(L, 3);
+    const char *json = check_config(L, 3);
     const char *log = check_log(L, 4);
     char **argv = check_argv(L, path, 2, json);
     struct neap_err err;
