@@ -3,10 +3,10 @@
 #ifndef NEAP_STORE_FOLDER_H
 #define NEAP_STORE_FOLDER_H
 
-#include "base/err.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/err.h"
 
 /* Remove everything below `path`, and it too if `itself`; folders that a
  * task made read-only are opened first. `path` itself may be a file or a link

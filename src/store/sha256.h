@@ -7,7 +7,7 @@
 
 #define NEAP_DIGEST_HEX 65 /* 64 lower-case digits and NUL */
 
-struct neap_sha256; /* a running digest */
+struct neap_sha256;                           /* a running digest */
 struct neap_sha256 *neap_sha256_create(void); /* owned */
 void neap_sha256_update(struct neap_sha256 *sha, const void *data, size_t n);
 /* Ready for the next one afterwards. */
