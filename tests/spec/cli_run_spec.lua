@@ -3,7 +3,7 @@
 local cjson = require "cjson"
 local cli = require "support.cli"
 local errors = require "neap.errors"
-local fake_core = require "support.fake_core"
+local cli_core = require "support.cli_core"
 local schema = require "support.json_schema"
 
 local out = require "neap.cli.out"
@@ -128,7 +128,7 @@ end)
 
 describe("the end of a run", function()
   local function printed(summary, opts)
-    local core = fake_core.new()
+    local core = cli_core.new()
     local target = out.new(core, opts or {}, function() end)
     run_end.print(target, summary)
     return core.stderr(), core.stdout()

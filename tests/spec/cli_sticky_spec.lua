@@ -1,4 +1,4 @@
-local fake_core = require "support.fake_core"
+local cli_core = require "support.cli_core"
 local sticky = require "neap.cli.sticky"
 
 describe("sticky lines", function()
@@ -6,7 +6,7 @@ describe("sticky lines", function()
 
   before_each(function()
     columns = 80
-    core = fake_core.new { tty = true }
+    core = cli_core.new { tty = true }
     function core.columns() return columns end
     bar = sticky.new(core)
     bar:on()

@@ -1,18 +1,18 @@
 --- Runs command lines in this process, against a fake core.
 
-local fake_core = require "support.fake_core"
+local cli_core = require "support.cli_core"
 
 -- neap.config wants one to load; what the commands use is given to each
-package.loaded["neap.core"] = package.loaded["neap.core"] or fake_core.new()
+package.loaded["neap.core"] = package.loaded["neap.core"] or cli_core.new()
 
 local cli = {}
 
 --- Run `neap WORDS`.
--- @param given  as fake_core.new; env: variables
+-- @param given  as cli_core.new; env: variables
 -- @return { code=, out=, err=, core= }
 function cli.run(words, given)
   given = given or {}
-  local core = fake_core.new(given)
+  local core = cli_core.new(given)
   local env = given.env or {}
   env.HOME = env.HOME or "/home/nobody"
   env.XDG_CONFIG_HOME = "/nonexistent"
@@ -46,7 +46,7 @@ local function query_of(path)
   return query
 end
 
---- An engine for fake_core that answers /v1/runs and /v1/tasks as the real
+--- An engine for cli_core that answers /v1/runs and /v1/tasks as the real
 -- one does: filter by run, state and alloc, in pages.
 -- @param page  rows of a page at most (default: what is asked for)
 function cli.engine(runs, rows, page)

@@ -4,7 +4,6 @@
 local fault = require "neap.cli.fault"
 local history = require "neap.cli.history"
 local live = require "neap.cli.live"
-local paths = require "neap.cli.paths"
 local selection = require "neap.cli.select"
 
 local world = {}
@@ -31,12 +30,25 @@ local function pick(engines, name, dir)
               "no engine '%s' (nobody answers at %s)", name, path)
 end
 
+-- Folders of sockets, state and files, and the engine that the config names.
+-- Loaded late: the command tables, and so the docs, need no C module.
+local function places(env)
+  local config = require "neap.config"
+  config.set(config.load { getenv = env })
+  local places_of = require "neap.engine_config"
+  return {
+    runtime = places_of.runtime_dir(), state = places_of.state_dir(),
+    repo = require("neap.digest").default_repo(),
+    target = config.current():get "engine.target",
+  }
+end
+
 --- Look for engines.
 -- @param name  --on, or nil: what NEAP_ENGINE or the config names, else all
 --              that run
 function world.open(core, name, env)
   env = env or os.getenv
-  local where = paths.find(core, env)
+  local where = places(env)
   local engines = {}
   for _, engine in ipairs(core.sockets(where.runtime) or {}) do
     if engine.alive then
