@@ -17,8 +17,8 @@ struct neap_pack_policy {
     void *ctx;
     /* Fill `plan` (use neap_plan_add). Returns 0, or a negative code: the
      * round is then redone by the next policy in the chain. */
-    int (*pack)(void *ctx, const struct neap_view *view,
-                struct neap_plan *plan, struct neap_err *err);
+    int (*pack)(void *ctx, const struct neap_view *view, struct neap_plan *plan,
+                struct neap_err *err);
     /* Why did the policy not put class `c` on alloc `a`, which it fits? Its
      * own words into `out`, "" if it would. May be NULL. On demand only. */
     void (*explain)(void *ctx, const struct neap_view *view, int c, int a,

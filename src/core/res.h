@@ -8,17 +8,17 @@
 #ifndef NEAP_CORE_RES_H
 #define NEAP_CORE_RES_H
 
-#include "base/buf.h"
-#include "base/err.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/err.h"
+
 enum {
-    NEAP_CPU, /* 1/1000 cores */
-    NEAP_MEM, /* bytes */
+    NEAP_CPU,  /* 1/1000 cores */
+    NEAP_MEM,  /* bytes */
     NEAP_DISK, /* bytes */
-    NEAP_GPU, /* 1/1000 */
+    NEAP_GPU,  /* 1/1000 */
     NEAP_LABELS_FIXED,
     NEAP_LABELS_MAX = 32
 };
@@ -60,7 +60,8 @@ int neap_res_scale(struct neap_res *a, double k, struct neap_err *err);
 /* mem/8 GiB + cpu, absolute difference (Reflow's magnitude), in cores. */
 double neap_res_distance(const struct neap_res *a, const struct neap_res *b);
 /* Largest a[k]/total[k]; infinity where total has none. */
-double neap_res_dominant(const struct neap_res *a, const struct neap_res *total);
+double neap_res_dominant(const struct neap_res *a,
+                         const struct neap_res *total);
 /* "{mem:8GiB cpu:4 disk:0B gpu:1}"; sizes exact: the largest binary unit that
  * divides, else bytes. */
 void neap_res_format(const struct neap_labels *labels,

@@ -26,12 +26,12 @@
 #ifndef NEAP_CORE_SCHED_H
 #define NEAP_CORE_SCHED_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "core/policy.h"
 #include "core/res.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct neap_sched;
 struct neap_task;
@@ -63,17 +63,17 @@ const char *neap_alloc_state_name(enum neap_alloc_state state);
 /* ---- tasks ---- */
 
 struct neap_task_spec {
-    const char *id; /* "r7.12"; copied */
+    const char *id;                /* "r7.12"; copied */
     const char *name, *user, *run; /* copied (interned) */
     struct neap_res need;
-    int priority; /* low first */
+    int priority;               /* low first */
     double expect_s, timeout_s; /* 0: unknown, none */
     double rank, input_bytes;
     int depth, ninputs;
     const struct neap_strmap *labels; /* copied; NULL: none */
-    const struct neap_strmap *where; /* node facts it needs; copied */
-    const char *pool; /* only this pool; NULL: any; copied */
-    void *owner; /* yours: neap_task_owner() */
+    const struct neap_strmap *where;  /* node facts it needs; copied */
+    const char *pool;                 /* only this pool; NULL: any; copied */
+    void *owner;                      /* yours: neap_task_owner() */
 };
 
 /* Create a task in state INIT, not yet submitted. Owned: one reference for the
@@ -90,7 +90,8 @@ const char *neap_task_id(const struct neap_task *task);
 int neap_task_attempt(const struct neap_task *task); /* 1 is the first */
 struct neap_alloc *neap_task_alloc(const struct neap_task *task); /* or NULL */
 const struct neap_res *neap_task_need(const struct neap_task *task);
-const struct neap_err *neap_task_err(const struct neap_task *task); /* NULL: ok */
+const struct neap_err *neap_task_err(
+    const struct neap_task *task);                        /* NULL: ok */
 int64_t neap_task_since_ns(const struct neap_task *task); /* last change */
 
 /* ---- pools, shapes, allocs ---- */
@@ -102,9 +103,9 @@ struct neap_shape_spec {
     const char *name; /* copied */
     struct neap_res res;
     bool elastic; /* any size up to res may be asked for */
-    int max; /* allocs at a time; -1: no limit */
+    int max;      /* allocs at a time; -1: no limit */
     double price, startup_s, walltime_s; /* 0: unknown */
-    const struct neap_strmap *facts; /* of its nodes; copied */
+    const struct neap_strmap *facts;     /* of its nodes; copied */
 };
 /* Returns 0 or NEAP_EINVAL (duplicate names, nothing in a shape; nothing has
  * changed then). Tasks that fit no shape any more end DONE with
@@ -151,7 +152,7 @@ struct neap_sched_ops {
 };
 
 struct neap_sched_config {
-    int max_pending; /* outstanding requests, default 5 */
+    int max_pending;     /* outstanding requests, default 5 */
     int64_t max_idle_ns; /* default 5 min */
     int64_t drain_ns; /* batching window after a submit: the first round waits
                          so long, counted from the FIRST submit; default 50 ms;
@@ -163,7 +164,7 @@ struct neap_sched_config {
                                 policy says. One task at a time, and only if
                                 none in the queue has a lower `priority`.
                                 Default 10 min */
-    uint64_t seed; /* jitter of back-off; 0 is a fixed seed too */
+    uint64_t seed;           /* jitter of back-off; 0 is a fixed seed too */
 };
 void neap_sched_config_init(struct neap_sched_config *config);
 
@@ -260,6 +261,7 @@ struct neap_sched_stats {
     uint32_t queued, staging, running, lost, done, failed, classes;
     uint32_t pending_allocs, live_allocs;
     int64_t round_ns_last, round_ns_max;
+    const char *rejected_last; /* why the last such line was dropped; "" */
 };
 void neap_sched_stats(const struct neap_sched *sched,
                       struct neap_sched_stats *ret);
@@ -284,20 +286,20 @@ enum neap_why_kind {
 const char *neap_why_name(enum neap_why_kind kind);
 struct neap_why_alloc {
     struct neap_alloc *alloc;
-    bool fits; /* free now */
+    bool fits;               /* free now */
     struct neap_res missing; /* what is short, >= 0 */
-    char refused[256]; /* the policy's words; "" none */
+    char refused[256];       /* the policy's words; "" none */
 };
 struct neap_why {
     enum neap_why_kind verdict;
-    int position; /* 1 is next; 0: not queued */
+    int position;               /* 1 is next; 0: not queued */
     struct neap_task *ahead[8]; /* borrowed, up to 8 */
     int nahead;
     struct neap_why_alloc *allocs; /* owned by the struct */
     int nallocs;
-    int npending; /* requests under way that would hold it */
+    int npending;     /* requests under way that would hold it */
     double backoff_s; /* until the next request may be made; 0 none */
-    char text[512]; /* the verdict as a sentence */
+    char text[512];   /* the verdict as a sentence */
     double key[NEAP_KEYS_MAX];
     int nkeys;
     const char *pack, *priority; /* names of the active policies */

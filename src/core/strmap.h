@@ -14,12 +14,14 @@ struct neap_strmap {
 };
 
 struct neap_strmap *neap_strmap_create(void); /* owned */
-struct neap_strmap *neap_strmap_copy(const struct neap_strmap *map); /* NULL ok */
+struct neap_strmap *neap_strmap_copy(
+    const struct neap_strmap *map);                /* NULL ok */
 void neap_strmap_destroy(struct neap_strmap *map); /* NULL is fine */
 void neap_strmap_set(struct neap_strmap *map, const char *key,
                      const char *value); /* copied */
 const char *neap_strmap_get(const struct neap_strmap *map, const char *key);
-bool neap_strmap_equal(const struct neap_strmap *a, const struct neap_strmap *b);
+bool neap_strmap_equal(const struct neap_strmap *a,
+                       const struct neap_strmap *b);
 /* Does `have` hold every pair of `need`? NULL is the empty map. */
 bool neap_strmap_covers(const struct neap_strmap *have,
                         const struct neap_strmap *need);

@@ -20,22 +20,22 @@ struct neap_amounts {
 struct neap_class_view {
     struct neap_amounts res;
     double key[8]; /* of the priority policy, low first */
-    double age; /* seconds since the oldest one was queued */
+    double age;    /* seconds since the oldest one was queued */
     double expect; /* seconds, 0: unknown */
     double dur_mean, dur_q50, dur_q95; /* seconds, of tasks of this name */
-    double timeout; /* seconds, 0: none */
+    double timeout;                    /* seconds, 0: none */
     double rank; /* longest chain of work behind it, seconds */
-    double due; /* Unix seconds, 0: none */
+    double due;  /* Unix seconds, 0: none */
     double input_bytes;
-    double seq; /* submission number of the oldest one */
+    double seq;       /* submission number of the oldest one */
     double id_number; /* internal id of the oldest one */
-    int32_t count; /* how many wait */
-    int32_t samples; /* finished tasks of this name */
+    int32_t count;    /* how many wait */
+    int32_t samples;  /* finished tasks of this name */
     int32_t priority, attempt, depth, ninputs, nkeys;
-    int32_t index; /* its row */
+    int32_t index;                      /* its row */
     const char *id, *name, *user, *run; /* of the oldest one; borrowed */
     const void *labels; /* struct neap_strmap of the first one, or NULL */
-    void *handle; /* struct neap_class */
+    void *handle;       /* struct neap_class */
     /* A byte for each row: may it go there (pool, node facts, not where it was
      * just lost)? 0 is no. NULL: everywhere. Room is another matter. */
     const uint8_t *may_alloc, *may_pending, *may_shape;
@@ -46,18 +46,18 @@ enum neap_alloc_phase_view { NEAP_VIEW_LIVE = 0, NEAP_VIEW_PENDING = 1 };
 struct neap_alloc_view {
     struct neap_amounts total;
     struct neap_amounts free; /* nothing while kept for a task that waits */
-    double idle; /* seconds without a task, 0 while it has some */
-    double age; /* seconds since it was granted or requested */
-    double life_left; /* seconds, infinity: no end known */
-    double busy_until; /* estimated, seconds from now */
-    double price; /* per hour, 0: unknown */
-    double bandwidth; /* bytes per second, 0: unknown */
-    double eta; /* pending: expected seconds until granted, 0: unknown */
+    double idle;              /* seconds without a task, 0 while it has some */
+    double age;               /* seconds since it was granted or requested */
+    double life_left;         /* seconds, infinity: no end known */
+    double busy_until;        /* estimated, seconds from now */
+    double price;             /* per hour, 0: unknown */
+    double bandwidth;         /* bytes per second, 0: unknown */
+    double eta;       /* pending: expected seconds until granted, 0: unknown */
     double id_number; /* 3 for "a3" */
     int32_t ntasks;
     int32_t phase; /* enum neap_alloc_phase_view */
     int32_t index;
-    int32_t pool; /* row of the menu's pool */
+    int32_t pool;               /* row of the menu's pool */
     const char *id, *pool_name; /* "a3", "local" */
     const void *labels;
     void *handle; /* struct neap_alloc */
@@ -66,26 +66,26 @@ struct neap_alloc_view {
 struct neap_shape_view {
     struct neap_amounts res;
     double price, startup, walltime; /* per hour, seconds, seconds; 0 unknown */
-    int32_t quota; /* how many more may be requested; -1: no limit; 0 also
+    int32_t quota;    /* how many more may be requested; -1: no limit; 0 also
                       while it is in back-off */
-    int32_t elastic; /* 1: any size up to `res` may be asked for */
+    int32_t elastic;  /* 1: any size up to `res` may be asked for */
     const char *name; /* of the shape */
     const char *pool_name;
     void *handle; /* struct neap_shape */
 };
 
 struct neap_view {
-    double now; /* Unix seconds; virtual in simulations */
+    double now;      /* Unix seconds; virtual in simulations */
     double max_idle; /* seconds */
     int32_t nclasses, nallocs, npending, nshapes;
     int32_t nlabels, queue_len;
     int32_t max_pending; /* requests that may be outstanding; 0 while the
                             batching window is open */
     const struct neap_class_view *classes; /* the first ones in queue order */
-    const struct neap_alloc_view *allocs; /* live, by id */
+    const struct neap_alloc_view *allocs;  /* live, by id */
     const struct neap_alloc_view *pending; /* requested, whole size */
-    const struct neap_shape_view *shapes; /* the menu */
-    const char *const *labels; /* names of the labels */
+    const struct neap_shape_view *shapes;  /* the menu */
+    const char *const *labels;             /* names of the labels */
     /* Rows of the allocs that have room for something queued; the others need
      * not be looked at to assign. In no order. */
     const int32_t *open;
@@ -93,20 +93,20 @@ struct neap_view {
 };
 
 enum neap_line_kind {
-    NEAP_LINE_ASSIGN = 1, /* n tasks of class a to alloc b */
+    NEAP_LINE_ASSIGN = 1,  /* n tasks of class a to alloc b */
     NEAP_LINE_REQUEST = 2, /* n allocs of shape a (res if elastic) */
-    NEAP_LINE_CANCEL = 3, /* pending request b */
+    NEAP_LINE_CANCEL = 3,  /* pending request b */
     NEAP_LINE_RELEASE = 4, /* live alloc b */
-    NEAP_LINE_WAKE = 5 /* another round at `at` */
+    NEAP_LINE_WAKE = 5     /* another round at `at` */
 };
 
 struct neap_plan_line {
-    int32_t kind; /* enum neap_line_kind */
-    int32_t a; /* row of a class or shape */
-    int32_t b; /* row of an alloc or a pending request */
-    int32_t n; /* how many */
+    int32_t kind;            /* enum neap_line_kind */
+    int32_t a;               /* row of a class or shape */
+    int32_t b;               /* row of an alloc or a pending request */
+    int32_t n;               /* how many */
     struct neap_amounts res; /* REQUEST of an elastic shape */
-    double at; /* WAKE: Unix seconds; REQUEST: walltime, 0 none */
+    double at;               /* WAKE: Unix seconds; REQUEST: walltime, 0 none */
 };
 
 /* Filled by the policy; the memory is the caller's. */

@@ -1,0 +1,148 @@
+/* Names and demands are kept once: a million tasks of ten kinds hold pointers
+ * to ten demands, and comparing two demands is comparing two pointers.
+ *
+ * A name that no task has is kept for a while when it knows how long its tasks
+ * took: the next run will have the same names. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/sched_impl.h"
+
+static bool same_word(const void *item, const void *key)
+{
+    return strcmp(((const struct neap_word *)item)->text, key) == 0;
+}
+
+struct neap_word *neap_word_get(struct neap_sched *sched, const char *text)
+{
+    uint64_t hash = neap_hash_text(text, 0);
+    struct neap_word *word = neap_map_find(&sched->words, hash, text);
+
+    if (word == NULL) {
+        size_t size = strlen(text) + 1;
+
+        word = neap_calloc(1, sizeof(*word) + size);
+        word->hash = hash;
+        memcpy(word->text, text, size);
+        neap_map_add(&sched->words, hash, word);
+    } else if (word->refs == 0) {
+        sched->kept_words--;
+    }
+    word->refs++;
+    return word;
+}
+
+static void free_word(struct neap_word *word)
+{
+    neap_free(word->durations);
+    neap_free(word);
+}
+
+void neap_word_unref(struct neap_sched *sched, struct neap_word *word)
+{
+    if (word == NULL || --word->refs > 0)
+        return;
+    if (word->durations != NULL && sched->kept_words < NEAP_KEPT_NAMES_MAX) {
+        sched->kept_words++;
+        return;
+    }
+    (void)neap_map_remove(&sched->words, word->hash, word->text);
+    free_word(word);
+}
+
+static bool same_demand(const void *item, const void *key)
+{
+    const struct neap_demand *a = item;
+    const struct neap_demand *b = key;
+
+    return a->name == b->name && a->user == b->user && a->run == b->run &&
+           a->pool == b->pool && a->expect_s == b->expect_s &&
+           a->timeout_s == b->timeout_s && neap_res_equal(&a->need, &b->need) &&
+           neap_strmap_equal(a->where, b->where);
+}
+
+static uint64_t hash_demand(const struct neap_demand *demand)
+{
+    const void *names[] = { demand->name, demand->user, demand->run,
+                            demand->pool };
+    double times[] = { demand->expect_s, demand->timeout_s };
+    uint64_t hash = neap_hash(&demand->need, sizeof(demand->need), 0);
+
+    hash = neap_hash(names, sizeof(names), hash);
+    hash = neap_hash(times, sizeof(times), hash);
+    for (int i = 0; demand->where != NULL && i < demand->where->count; i++) {
+        hash = neap_hash_text(demand->where->pair[i].key, hash);
+        hash = neap_hash_text(demand->where->pair[i].value, hash);
+    }
+    return hash;
+}
+
+/* A time that is no time counts as unknown; also makes -0 and 0 one. */
+static double clean_s(double seconds)
+{
+    return seconds > 0 && isfinite(seconds) ? seconds : 0;
+}
+
+static void release_names(struct neap_sched *sched, struct neap_demand *demand)
+{
+    neap_word_unref(sched, demand->name);
+    neap_word_unref(sched, demand->user);
+    neap_word_unref(sched, demand->run);
+    neap_word_unref(sched, demand->pool);
+    neap_strmap_destroy(demand->where);
+}
+
+struct neap_demand *neap_demand_get(struct neap_sched *sched,
+                                    const struct neap_task_spec *spec)
+{
+    struct neap_demand wanted = {
+        .need = spec->need,
+        .name = neap_word_get(sched, spec->name != NULL ? spec->name : ""),
+        .user = neap_word_get(sched, spec->user != NULL ? spec->user : ""),
+        .run = neap_word_get(sched, spec->run != NULL ? spec->run : ""),
+        .pool = spec->pool != NULL ? neap_word_get(sched, spec->pool) : NULL,
+        .where = neap_strmap_copy(spec->where),
+        .expect_s = clean_s(spec->expect_s),
+        .timeout_s = clean_s(spec->timeout_s),
+    };
+    uint64_t hash = hash_demand(&wanted);
+    struct neap_demand *demand;
+
+    demand = neap_map_find(&sched->demand_map, hash, &wanted);
+    if (demand != NULL) {
+        release_names(sched, &wanted);
+    } else {
+        demand = NEAP_NEW(struct neap_demand);
+        *demand = wanted;
+        demand->hash = hash;
+        neap_list_init(&demand->active);
+        neap_map_add(&sched->demand_map, hash, demand);
+    }
+    demand->refs++;
+    return demand;
+}
+
+void neap_demand_unref(struct neap_sched *sched, struct neap_demand *demand)
+{
+    if (--demand->refs > 0)
+        return;
+    (void)neap_map_remove(&sched->demand_map, demand->hash, demand);
+    release_names(sched, demand);
+    neap_free(demand);
+}
+
+void neap_intern_init(struct neap_sched *sched)
+{
+    neap_map_init(&sched->words, same_word);
+    neap_map_init(&sched->demand_map, same_demand);
+}
+
+void neap_intern_deinit(struct neap_sched *sched)
+{
+    neap_map_for_each (at, &sched->words) {
+        free_word(at->item);
+    }
+    neap_map_deinit(&sched->words);
+    neap_map_deinit(&sched->demand_map);
+}
