@@ -1,11 +1,12 @@
 /* The scheduler, one behaviour a test, on a world made of a few arrays. */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
