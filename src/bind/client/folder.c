@@ -1,6 +1,7 @@
 /* Folders: list, walk, glob. */
 #include "bind/client/names.h"
 #include "bind/client/parts.h"
+#include "store/glob.h"
 
 /* The names as a list of strings on the stack. Raises. */
 static void push_paths(lua_State *L, const struct neap_names *names)
@@ -48,8 +49,28 @@ static int core_walk(lua_State *L)
     return 1;
 }
 
+/* core.glob(pattern) -> { path … } sorted
+ *
+ * "*", "?", "[]", "{a,b}", "**"; a hidden name only if the pattern has its
+ * dot. Nothing that fits: an empty list. */
+static int core_glob(lua_State *L)
+{
+    const char *pattern = neap_client_check_path(L, 1);
+    struct neap_names *names = neap_names_push(L);
+    struct neap_paths paths = NEAP_PATHS_INIT;
+    struct neap_err err;
+    int rc = neap_glob(pattern, &paths, &err);
+
+    neap_names_take(names, &paths);
+    if (rc < 0)
+        return neap_client_fail(L, &err);
+    push_paths(L, names);
+    return 1;
+}
+
 const luaL_Reg neap_client_folder_functions[] = {
     { "list", core_list },
     { "walk", core_walk },
+    { "glob", core_glob },
     { NULL, NULL },
 };

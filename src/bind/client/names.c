@@ -41,22 +41,25 @@ struct neap_names *neap_names_push(lua_State *L)
     return names;
 }
 
-static int add(struct neap_names *names, const char *parent, const char *name,
-               const char *type, struct neap_err *err)
+/* `path` is taken. */
+static void append(struct neap_names *names, char *path, const char *type)
 {
-    if (names->count == NEAP_NAMES_MAX)
-        return neap_err_set(err, NEAP_EEXHAUSTED, "more than %d files",
-                            NEAP_NAMES_MAX);
     if (names->count == names->cap) {
         names->cap = names->cap ? names->cap * 2 : 64;
         names->name =
             neap_realloc(names->name, names->cap, sizeof(*names->name));
     }
-    names->name[names->count].path =
-        *parent ? neap_format("%s/%s", parent, name) : neap_strdup(name);
+    names->name[names->count].path = path;
     names->name[names->count].type = type;
     names->count++;
-    return 0;
+}
+
+void neap_names_take(struct neap_names *names, struct neap_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        append(names, paths->path[i], NULL);
+    paths->count = 0; /* the strings are ours now */
+    neap_paths_deinit(paths);
 }
 
 /* The folder usually knows the type; some file systems have to be asked. */
@@ -75,8 +78,7 @@ static const char *type_of(int dir_fd, const struct dirent *entry)
 static int add_folder(struct neap_names *names, const char *root,
                       const char *parent, struct neap_err *err)
 {
-    char *path =
-        *parent ? neap_format("%s/%s", root, parent) : neap_strdup(root);
+    char *path = *parent ? neap_paths_join(root, parent) : neap_strdup(root);
     DIR *dir = opendir(path);
     struct dirent *entry;
     int rc = 0;
@@ -89,7 +91,13 @@ static int add_folder(struct neap_names *names, const char *root,
     for (errno = 0; rc == 0 && (entry = readdir(dir)); errno = 0) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        rc = add(names, parent, entry->d_name, type_of(dirfd(dir), entry), err);
+        if (names->count == NEAP_NAMES_MAX)
+            rc =
+                neap_err_set(err, NEAP_EEXHAUSTED, "more than %d files in '%s'",
+                             NEAP_NAMES_MAX, root);
+        else
+            append(names, neap_paths_join(parent, entry->d_name),
+                   type_of(dirfd(dir), entry));
     }
     if (rc == 0 && errno != 0)
         rc = neap_err_errno(err, errno, "cannot list '%s'", path);

@@ -8,12 +8,13 @@
 #include <lua.h>
 
 #include "base/err.h"
+#include "store/paths.h"
 
 #define NEAP_NAMES_MAX 10000000 /* more are an error: NEAP_EEXHAUSTED */
 
 struct neap_name {
     char *path;
-    const char *type; /* "file", "dir", "link", … */
+    const char *type; /* "file", "dir", "link", …, or NULL */
 };
 
 struct neap_names {
@@ -29,5 +30,7 @@ int neap_names_list(struct neap_names *names, const char *dir,
 /* Everything below `dir`, relative to it, sorted; links are not followed. */
 int neap_names_walk(struct neap_names *names, const char *dir,
                     struct neap_err *err);
+/* Take over what was found, types unknown (NULL); `paths` is empty then. */
+void neap_names_take(struct neap_names *names, struct neap_paths *paths);
 
 #endif
