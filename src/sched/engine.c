@@ -26,11 +26,6 @@ struct neap_labels *neap_engine_labels(struct neap_engine *engine)
     return &engine->labels;
 }
 
-int neap_engine_agents(const struct neap_engine *engine)
-{
-    return engine->nagents;
-}
-
 bool neap_engine_stopping(const struct neap_engine *engine)
 {
     return engine->stopping;
@@ -230,9 +225,12 @@ static void on_closed(uv_handle_t *handle)
         destroy(engine);
 }
 
-/* What has not ended by now never will: say so in its record. */
+/* What has not ended by now never will: say so in the log and the record. */
 static void abandon(struct neap_engine *engine)
 {
+    struct neap_event end = { neap_clock_wall_ns(), NULL, NULL,
+                              NEAP_EVENT_RUN_END, 0 };
+
     for (int i = 0; i < engine->nruns; i++) {
         struct neap_run *run = engine->runs[i];
 
@@ -243,11 +241,27 @@ static void abandon(struct neap_engine *engine)
             if (queued != NULL)
                 neap_task_unref(queued);
         }
-        if (run->state == NEAP_RUN_RUNNING) {
-            run->state = NEAP_RUN_ABORTED;
-            run->ended_ns = neap_clock_wall_ns();
-        }
+        if (run->state != NEAP_RUN_RUNNING)
+            continue;
+        run->state = NEAP_RUN_ABORTED;
+        run->ended_ns = end.at_ns;
+        neap_event_add(&run->events, &end);
+        neap_history_close(run->history, run);
+        run->history = NULL;
     }
+}
+
+void neap_engine_dismiss(struct neap_engine *engine)
+{
+    if (engine->dismissed)
+        return;
+    engine->dismissed = true;
+    (void)uv_prepare_stop(&engine->turn);
+    (void)uv_idle_stop(&engine->again);
+    (void)uv_timer_stop(&engine->wake);
+    abandon(engine);
+    notify_runs(engine);
+    neap_agents_close(engine->agents);
 }
 
 void neap_engine_close(struct neap_engine *engine)
@@ -255,8 +269,7 @@ void neap_engine_close(struct neap_engine *engine)
     if (engine == NULL || engine->closed)
         return;
     engine->closed = true;
-    neap_agents_close(engine->agents);
-    abandon(engine);
+    neap_engine_dismiss(engine);
     uv_close((uv_handle_t *)&engine->turn, on_closed);
     uv_close((uv_handle_t *)&engine->again, on_closed);
     uv_close((uv_handle_t *)&engine->wake, on_closed);
@@ -266,9 +279,10 @@ void neap_engine_stop(struct neap_engine *engine, bool drain)
 {
     static const char reason[] = "the engine was stopped";
 
-    if (engine->stopping && drain)
+    if (engine->aborting || (engine->stopping && drain))
         return;
     engine->stopping = true;
+    engine->aborting = !drain;
     for (int i = 0; i < engine->nruns; i++) {
         struct neap_run *run = engine->runs[i];
 

@@ -42,7 +42,11 @@ struct neap_labels *neap_engine_labels(struct neap_engine *engine);
 /* The node of an alloc; NULL if there is none (any more). */
 const char *neap_engine_node(struct neap_engine *engine,
                              const struct neap_alloc *alloc);
-int neap_engine_agents(const struct neap_engine *engine); /* connected */
+/* The largest alloc that any pool may give; false: not known yet. */
+bool neap_engine_largest(struct neap_engine *engine, struct neap_res *ret);
+/* Say BYE to all agents: they kill what they have and end. What tasks are left
+ * is never heard of again. */
+void neap_engine_dismiss(struct neap_engine *engine);
 
 /* ---- runs ---- */
 

@@ -32,6 +32,22 @@ const char *neap_engine_node(struct neap_engine *engine,
     return agent != NULL ? neap_agent_node(agent) : NULL;
 }
 
+bool neap_engine_largest(struct neap_engine *engine, struct neap_res *ret)
+{
+    bool known = false;
+
+    memset(ret, 0, sizeof *ret);
+    for (int i = 0; i < engine->npool; i++) {
+        struct neap_res best;
+
+        if (!engine->pool[i]->largest(engine->pool[i]->ctx, &best))
+            continue;
+        neap_res_max(ret, &best);
+        known = true;
+    }
+    return known;
+}
+
 void neap_engine_request_alloc(void *ctx, struct neap_alloc *alloc)
 {
     const struct neap_cluster *pool = pool_of(ctx, alloc);
@@ -83,7 +99,6 @@ static void on_joined(void *ctx, struct neap_agent *agent,
 {
     struct neap_engine *engine = ctx;
 
-    engine->nagents++;
     neap_log(NEAP_INFO, "agent %s has come (pid %lld)", hello->node,
              (long long)hello->pid);
     for (int i = 0; i < engine->npool; i++)
@@ -109,7 +124,6 @@ static void on_gone(void *ctx, struct neap_agent *agent,
                        why != NULL ? why->text
                                    : "it has closed the connection");
     neap_log(engine->stopping ? NEAP_INFO : NEAP_WARN, "%s", gone.text);
-    engine->nagents--;
     for (int i = 0; i < engine->npool; i++)
         engine->pool[i]->gone(engine->pool[i]->ctx, agent, &gone);
 }

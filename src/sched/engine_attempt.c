@@ -18,7 +18,9 @@ static struct neap_agent *agent_of(struct neap_engine *engine,
     const struct neap_cluster *pool =
         neap_engine_cluster(engine, neap_alloc_pool(alloc));
 
-    return pool != NULL ? pool->agent(pool->ctx, alloc) : NULL;
+    if (pool == NULL || engine->dismissed)
+        return NULL;
+    return pool->agent(pool->ctx, alloc);
 }
 
 /* ---- begin ---- */

@@ -24,7 +24,7 @@ struct neap_engine {
     struct neap_agents *agents;
     struct neap_local_pool *local;
     const struct neap_cluster *pool[POOLS_MAX];
-    int npool, nagents;
+    int npool;
     struct neap_launch *launch;
     struct neap_run **runs;
     int nruns;
@@ -32,7 +32,7 @@ struct neap_engine {
     struct neap_run_task **ready;
     int nready, ready_cap;
     uint64_t random;
-    bool stopping, stop_told, closed;
+    bool stopping, aborting, stop_told, dismissed, closed;
 };
 
 /* engine_task.c: a task of a run, above the scheduler */
