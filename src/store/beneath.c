@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -30,7 +31,7 @@ struct walk {
     int fd;
     struct neap_buf done, rest;
     int links;
-    char link[256]; /* the last one, for people */
+    char link[NAME_MAX + 2]; /* the last one, for people */
 };
 
 /* --- the top -------------------------------------------------------------- */
@@ -222,7 +223,7 @@ static int follow(struct walk *walk, const char *name, const struct stat *st,
         return neap_err_errno(err, errno, "'%.200s': cannot read link '%s'",
                               walk->path, name);
     text[n] = '\0';
-    (void)strncpy(walk->link, name, sizeof walk->link - 1);
+    (void)snprintf(walk->link, sizeof walk->link, "%s", name);
     if (++walk->links > LINKS_MAX)
         return neap_err_set(err, NEAP_EPRECONDITION,
                             "'%.200s': link '%s' leads in a circle (more than "
