@@ -12,7 +12,7 @@ struct neap_slab {
 };
 
 void neap_slab_init(struct neap_slab *slab, size_t size);
-/* Every thing becomes invalid, also those that are still out. */
+/* Give everything back first; a sanitizer build reports what is still out. */
 void neap_slab_deinit(struct neap_slab *slab);
 void *neap_slab_take(struct neap_slab *slab); /* zeroed */
 void neap_slab_give(struct neap_slab *slab, void *thing);

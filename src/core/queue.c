@@ -42,6 +42,8 @@ static int order_classes(const struct neap_tree_node *x,
         if (key_a != key_b)
             return key_a < key_b ? -1 : 1;
     }
+    if (a->nkeys != b->nkeys)
+        return a->nkeys - b->nkeys;
     return seq_a < seq_b ? -1 : seq_a > seq_b;
 }
 
@@ -78,7 +80,10 @@ void neap_queue_init(struct neap_sched *sched)
 void neap_queue_deinit(struct neap_sched *sched)
 {
     neap_map_for_each (at, &sched->class_map) {
-        neap_free(((struct neap_class *)at->item)->may);
+        struct neap_class *cls = at->item;
+
+        neap_free(cls->may);
+        neap_slab_give(&sched->class_slab, cls);
     }
     neap_map_deinit(&sched->class_map);
     neap_slab_deinit(&sched->class_slab);
