@@ -18,20 +18,27 @@ local driver = {}
 
 local active -- the policy's table
 local ctx
-local key_pointer -- ctype, once declared
+local call -- struct neap_policy_call: what C wants to know
 
 -- Handles are read by calls of small functions that the compiler inlines;
 -- with the default of 15 a longer `cost` would not be compiled.
 jit_opt.start("loopunroll=200", "maxmcode=2048", "maxtrace=2000")
 
 --- Once in the life of the VM.
--- @param opts  { cdef = text of the structs, label_get =, plan_add = pointers }
+-- @param opts  { cdef = text of the structs; pointers: call, label_get,
+--   plan_add }
 function driver.setup(opts)
   view.declare(opts.cdef)
   view.set_label_get(opts.label_get)
   round.set_plan_add(opts.plan_add)
-  key_pointer = ffi.typeof("const struct neap_key_view *")
+  call = ffi.cast("struct neap_policy_call *", opts.call)
+  context.call = call
   sandbox.lock_strings()
+end
+
+--- The struct of the arguments, for the checks.
+function driver.call()
+  return call
 end
 
 -- Load a policy's file in a fresh environment; `source` gives others' texts.
@@ -137,11 +144,12 @@ local function release()
   end
 end
 
---- One round.
--- @return how often `cost` was asked, so far in this VM
-function driver.pack(view_pointer, plan_pointer)
-  round.begin(view_pointer, plan_pointer)
+--- One round: read call.view, write call.plan.
+-- @return how often `cost` was asked
+function driver.pack()
+  round.begin(call._view, call._plan)
   context.refresh(ctx)
+  place.candidates = 0
   if active.place then
     active.place(context.view(), context.plan, ctx)
   else
@@ -155,42 +163,46 @@ function driver.pack(view_pointer, plan_pointer)
   return place.candidates
 end
 
---- Why does the policy not want class `c` on alloc `a`? "" if it would.
-function driver.explain(view_pointer, c, a)
+local function words(cost, fmt, ...)
+  if cost ~= nil then
+    return ""
+  end
+  return fmt and tostring(fmt):format(...) or "refused"
+end
+
+--- Why does the policy not want class `call.class_row` on alloc
+-- `call.alloc_row`? "" if it would.
+function driver.explain()
   if active.place or not active.cost then
     return ""
   end
-  round.begin(view_pointer, nil)
+  round.begin(call._view, nil)
   context.refresh(ctx)
-  local function words(cost, fmt, ...)
-    if cost ~= nil then
-      return ""
-    end
-    return fmt and tostring(fmt):format(...) or "refused"
-  end
-  local text = words(active.cost(round.task(c), round.alloc(a), ctx))
+  local text = words(active.cost(round.task(call.class_row),
+    round.alloc(call.alloc_row), ctx))
   round.forget()
   return text
 end
 
-local function key_handle(pointer)
-  local p = ffi.cast(key_pointer, pointer)
+local function key_handle()
+  local p = call._key
   view.round.n = view.round.n + 1
   ctx.now = p.now
   return view.key(p, view.round.n)
 end
 
---- The key of a task: what the policy returns, checked in C.
-function driver.key(pointer)
-  return active.key(key_handle(pointer), ctx)
+--- The key of task `call.key`: what the policy returns, checked in C.
+function driver.key()
+  return active.key(key_handle(), ctx)
 end
 
---- A task ended.
-function driver.ended(pointer, runtime, ok)
+--- Task `call.key` ended.
+function driver.ended()
   local fn = active.on and active.on["task.done"]
   if fn then
-    local task = key_handle(pointer)
-    fn({ task = task, runtime = runtime, ok = ok, at = ctx.now }, ctx)
+    local task = key_handle()
+    fn({ task = task, runtime = call.runtime, ok = call.ok ~= 0,
+      at = ctx.now }, ctx)
   end
 end
 
@@ -213,11 +225,8 @@ function driver.save()
   return text
 end
 
---- Lines that the policy logged since the last call, or nil.
+--- Lines that the policy logged since the last call.
 function driver.logs()
-  if #context.logged == 0 then
-    return nil
-  end
   local text = table.concat(context.logged, "\n")
   context.logged = {}
   return text

@@ -103,28 +103,25 @@ local function run(problems, name, fn, ...)
   end
 end
 
---- Try a packing policy.
--- @param driver  with the policy open
--- @param plan    pointer of a struct neap_plan to write to
--- @param names   of the labels, "cpu" first
--- @return list of problems
-function check.pack(driver, plan, names)
-  local problems = {}
+local checks = {}
+
+function checks.pack(problems, driver, plan, names)
+  local call = driver.call()
   label_names(names)
+  call._plan = ffi.cast("struct neap_plan *", plan)
   for _, case in ipairs(cases) do
     local v, parts = make_view(case, names)
-    ffi.cast("struct neap_plan *", plan).count = 0
-    run(problems, case[1], driver.pack, v, plan)
+    call._view, call._plan.count = v, 0
+    run(problems, case[1], driver.pack)
     if v.nclasses > 0 and v.nallocs > 0 then
-      run(problems, case[1], driver.explain, v, 0, v.nallocs - 1)
+      call.class_row, call.alloc_row = 0, v.nallocs - 1
+      run(problems, case[1], driver.explain)
     end
     parts[1] = nil -- alive until here
   end
-  run(problems, "state", driver.save)
-  return problems
 end
 
-local function check_keys(task, ...)
+local function check_keys(expect, ...)
   local n = select("#", ...)
   if n < 1 or n > 8 then
     error(("key() returned %d values; it returns 1 to 8 numbers"):format(n), 0)
@@ -133,14 +130,13 @@ local function check_keys(task, ...)
     local x = select(i, ...)
     if type(x) ~= "number" or x ~= x then
       error(("key() gave %s as value %d for a task with expect=%g")
-        :format(tostring(x), i, task.expect), 0)
+        :format(tostring(x), i, expect), 0)
     end
   end
 end
 
---- Try a priority policy.
-function check.priority(driver)
-  local problems = {}
+function checks.priority(problems, driver)
+  local call = driver.call()
   for i, name in ipairs { "nothing known", "all known", "huge task" } do
     local task = ffi.new("struct neap_key_view")
     task.now, task.seq = NOW + i, i
@@ -149,14 +145,26 @@ function check.priority(driver)
       task.age, task.expect, task.rank, task.priority = 1e5, 60, 120, -5
       task.attempt, task.ninputs, task.input_bytes = 3, 2, GiB
     end
+    call._key, call.runtime, call.ok = task, 10, i == 2 and 0 or 1
     run(problems, name, function()
-      check_keys(task, driver.key(task))
-      driver.ended(task, 10, i ~= 2)
-      check_keys(task, driver.key(task))
+      check_keys(task.expect, driver.key())
+      driver.ended()
+      check_keys(task.expect, driver.key())
     end)
   end
+end
+
+--- Try the policy that is open in the driver; raises all that is wrong.
+-- @param kind   "pack" or "priority"
+-- @param plan   pointer of a struct neap_plan to write to
+-- @param names  of the labels, "cpu" first
+function check.run(kind, driver, plan, names)
+  local problems = {}
+  checks[kind](problems, driver, plan, names)
   run(problems, "state", driver.save)
-  return problems
+  if #problems > 0 then
+    error(table.concat(problems, "\n  "), 0)
+  end
 end
 
 return check

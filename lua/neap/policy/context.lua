@@ -16,6 +16,7 @@ local function log(fmt, ...)
   local lines = context.logged
   if #lines < MAX_LINES then
     lines[#lines + 1] = tostring(fmt):format(...):sub(1, MAX_LINE)
+    context.call.logged = 1
   end
 end
 

@@ -77,13 +77,13 @@ local function learn_names(v)
   end
 end
 
---- Begin a round with the C structs of this call.
-function round.begin(view_pointer, plan_pointer)
-  local v = ffi.cast("const struct neap_view *", view_pointer)
+--- Begin a round.
+-- @param v  struct neap_view
+-- @param p  struct neap_plan to write to, or nil
+function round.begin(v, p)
   view.round.n = view.round.n + 1
   round.v, round.n = v, view.round.n
-  plan = ffi.cast("struct neap_plan *", plan_pointer)
-  last, wake = nil, nil
+  plan, last, wake = p, nil, nil
   round.requested = 0
   learn_names(v)
   grow_work(v)

@@ -46,8 +46,8 @@ void neap_policy_host_destroy(struct neap_policy_host *host); /* NULL ok */
  *                ".lua" is a file.
  * params_json:   an object of parameters, or NULL.
  * Returns 0. On failure the old policy goes on and `err` holds file:line and
- * every problem that there is room for: NEAP_ENOTEXIST, NEAP_EINVAL (params),
- * NEAP_EEVAL (the policy).
+ * every problem that there is room for: NEAP_ENOTEXIST, NEAP_EINVAL (params
+ * that are no JSON object), NEAP_EEVAL (the policy or its parameters).
  */
 int neap_policy_host_load(struct neap_policy_host *host,
                           enum neap_policy_kind kind, const char *name_or_path,

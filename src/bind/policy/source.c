@@ -10,7 +10,6 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-/* A module comes after those that it requires. */
 static const char *const module_names[] = {
     "neap.suggest",        "neap.units",          "neap.policy",
     "neap.policy.params",  "neap.policy.sandbox", "neap.policy.view",
@@ -60,8 +59,7 @@ static int read_text(const char *path, char **ret, size_t *ret_len,
         return rc;
     }
     neap_buf_putc(&out, '\0');
-    if (ret_len)
-        *ret_len = out.len - 1;
+    *ret_len = out.len - 1;
     *ret = neap_buf_take(&out);
     return 0;
 }
@@ -87,7 +85,7 @@ struct neap_sources *neap_sources_create(const char *lua_path,
     for (int i = 0; i < MODULES; i++) {
         struct neap_source_module *m = &sources->module[i];
 
-        m->name = module_names[i];
+        m->name = neap_strdup(module_names[i]);
         m->path = module_path(lua_path, m->name);
         sources->count++;
         if (read_text(m->path, &m->text, &m->len, err) < 0) {
@@ -99,14 +97,21 @@ struct neap_sources *neap_sources_create(const char *lua_path,
     return sources;
 }
 
+static void free_module(struct neap_source_module *m)
+{
+    neap_free(m->name);
+    neap_free(m->path);
+    neap_free(m->text);
+}
+
 void neap_sources_destroy(struct neap_sources *sources)
 {
     if (!sources)
         return;
-    for (int i = 0; i < sources->count; i++) {
-        neap_free(sources->module[i].path);
-        neap_free(sources->module[i].text);
-    }
+    neap_sources_forget(sources);
+    neap_free(sources->other);
+    for (int i = 0; i < sources->count; i++)
+        free_module(&sources->module[i]);
     neap_free(sources->module);
     neap_free(sources->lua_path);
     neap_free(sources);
@@ -183,9 +188,9 @@ static char *look_up(const char *name, const char *folders)
     return found;
 }
 
-int neap_sources_policy(const struct neap_sources *sources,
-                        const char *name_or_path, char **ret_path,
-                        char **ret_text, struct neap_err *err)
+static int find_policy(const struct neap_sources *sources,
+                       const char *name_or_path, char **ret_path,
+                       char **ret_text, size_t *ret_len, struct neap_err *err)
 {
     char *path = NULL;
     char *text;
@@ -202,7 +207,7 @@ int neap_sources_policy(const struct neap_sources *sources,
         if (rc < 0)
             return rc;
     }
-    rc = read_text(path, &text, NULL, err);
+    rc = read_text(path, &text, ret_len, err);
     if (rc < 0) {
         neap_err_prefix(err, "policy: ");
         neap_free(path);
@@ -211,4 +216,48 @@ int neap_sources_policy(const struct neap_sources *sources,
     *ret_path = path;
     *ret_text = text;
     return 0;
+}
+
+int neap_sources_policy(const struct neap_sources *sources,
+                        const char *name_or_path, char **ret_path,
+                        char **ret_text, struct neap_err *err)
+{
+    size_t len;
+
+    return find_policy(sources, name_or_path, ret_path, ret_text, &len, err);
+}
+
+const struct neap_source_module *neap_sources_other(
+    struct neap_sources *sources, const char *name, struct neap_err *err)
+{
+    struct neap_source_module found = { .name = NULL };
+    struct neap_source_module *kept;
+
+    for (int i = 0; i < sources->nothers; i++) {
+        if (strcmp(sources->other[i]->name, name) == 0)
+            return sources->other[i];
+    }
+    if (find_policy(sources, name, &found.path, &found.text, &found.len, err) <
+        0)
+        return NULL;
+    if (sources->nothers == sources->others_cap) {
+        sources->others_cap = 2 * sources->others_cap + 4;
+        sources->other =
+            neap_realloc(sources->other, (size_t)sources->others_cap,
+                         sizeof(struct neap_source_module *));
+    }
+    kept = NEAP_NEW(struct neap_source_module);
+    *kept = found;
+    kept->name = neap_strdup(name);
+    sources->other[sources->nothers++] = kept;
+    return kept;
+}
+
+void neap_sources_forget(struct neap_sources *sources)
+{
+    for (int i = 0; i < sources->nothers; i++) {
+        free_module(sources->other[i]);
+        neap_free(sources->other[i]);
+    }
+    sources->nothers = 0;
 }

@@ -10,7 +10,7 @@
 #define NEAP_POLICY_FILE_MAX (1024 * 1024)
 
 struct neap_source_module {
-    const char *name; /* "neap.policy.view" */
+    char *name; /* "neap.policy.view" */
     char *path, *text;
     size_t len;
 };
@@ -18,7 +18,9 @@ struct neap_source_module {
 struct neap_sources {
     char *lua_path;
     int count;
-    struct neap_source_module *module; /* in the order of their needs */
+    struct neap_source_module *module;
+    int nothers, others_cap;
+    struct neap_source_module **other; /* policies that policies require */
 };
 
 /* Read the driver's modules. NULL: NEAP_ENOTEXIST with the path. Owned. */
@@ -33,5 +35,11 @@ void neap_sources_destroy(struct neap_sources *sources); /* NULL is fine */
 int neap_sources_policy(const struct neap_sources *sources,
                         const char *name_or_path, char **ret_path,
                         char **ret_text, struct neap_err *err);
+
+/* A policy that another one requires, by name; read once, until
+ * neap_sources_forget. Borrowed until then; NULL with `err` as above. */
+const struct neap_source_module *neap_sources_other(
+    struct neap_sources *sources, const char *name, struct neap_err *err);
+void neap_sources_forget(struct neap_sources *sources);
 
 #endif

@@ -11,7 +11,7 @@ struct neap_vm;
 
 struct neap_vm_config {
     struct neap_jail *jail;
-    const struct neap_sources *sources;
+    struct neap_sources *sources;
     const struct neap_labels *labels;
     const char *cdef; /* neap_policy_cdef() */
     size_t mem_bytes;
