@@ -311,7 +311,7 @@ function File:save(dest)
   local path = file.local_path(dest, "the destination of save")
   local stat = core.stat(path)
   if path:sub(-1) == "/" or stat and stat.type == "dir" then
-    path = path:gsub("/*$", "/") .. self._name
+    path = path:gsub("/+$", "") .. "/" .. self._name
   end
   local parent = path:match("^(.*)/[^/]*$")
   local ok, message = true, nil

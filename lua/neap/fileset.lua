@@ -105,7 +105,7 @@ function fileset.dir(place, opts)
     errors.raise("E_NOENT", ("neap.dir '%s': %s"):format(path, message),
       { path = path })
   end
-  local map, root = {}, path:gsub("/*$", "/")
+  local map, root = {}, path:gsub("/+$", "") .. "/"
   for _, entry in ipairs(entries) do
     local rel = entry.path
     if entry.type ~= "dir" and wanted(rel) and not unwanted(rel)

@@ -144,17 +144,15 @@ function Session:lose(err)
   end
   self.lost = err
   self:tell { kind = "engine.lost", error = err }
+  promise.settle(self.begun, false, err)
   local open = {}
   for _, task in pairs(self.tasks) do
     open[#open + 1] = task
   end
   table.sort(open, function(a, b) return a.n < b.n end)
   for _, task in ipairs(open) do
-    if not task.settled then
-      submit.fail(task, "failed", failure.here(task, err))
-    end
+    submit.fail(task, "failed", function() return failure.here(task, err) end)
   end
-  promise.settle(self.begun, false, err)
   promise.settle(self.ended, false, err)
 end
 
@@ -307,10 +305,10 @@ end
 function Session:cancel(tasks, reason)
   for _, task in ipairs(tasks) do
     if not task.settled and not task.posted then
-      submit.fail(task, "cancelled", errors.new("E_CANCELLED",
-        ("task '%s' (%s): %s"):format(task.name, task:peek_id(), reason),
-        { reason = reason, task = task:peek_id(), where = task.where,
-          never_started = true }))
+      submit.fail(task, "cancelled", function()
+        return failure.here(task, errors.new("E_CANCELLED", reason,
+          { reason = reason }))
+      end)
     elseif not task.settled then
       self:_cancel_later(task, reason)
     end

@@ -10,6 +10,7 @@ local failure = require "neap.failure"
 local file = require "neap.file"
 local inputs = require "neap.inputs"
 local loop = require "neap.loop"
+local promise = require "neap.promise"
 
 local submit = {}
 
@@ -39,9 +40,25 @@ local function notify(task)
 end
 
 --- The task ends on this side: nobody else ever knew of it.
-function submit.fail(task, phase, err)
-  task:failed(phase, err)
-  notify(task)
+-- It does so once the run has an id, so that the error can name the task.
+-- @param make_error  returns the error
+function submit.fail(task, phase, make_error)
+  promise.on(task.session.begun, function()
+    if not task.settled then
+      task:failed(phase, make_error())
+      notify(task)
+    end
+  end)
+end
+
+local function fail_here(task, err)
+  submit.fail(task, "failed", function() return failure.here(task, err) end)
+end
+
+local function fail_skipped(task, parent)
+  submit.fail(task, "skipped", function()
+    return failure.skipped(task, parent)
+  end)
 end
 
 function Submit:_enqueue(task)
@@ -114,7 +131,7 @@ end
 --- Begin to submit a task.
 function Submit:add(task)
   if self.session.lost then
-    submit.fail(task, "failed", failure.here(task, self.session.lost))
+    fail_here(task, self.session.lost)
     return
   end
   task.scope:admit(task, function()
@@ -123,15 +140,11 @@ function Submit:add(task)
     prepare(task, function()
       local dead = dead_parent(task)
       if dead then
-        submit.fail(task, "skipped", failure.skipped(task, dead))
+        fail_skipped(task, dead)
       else
         self:_enqueue(task)
       end
-    end, function(err)
-      if not task.settled then
-        submit.fail(task, "failed", failure.here(task, err))
-      end
-    end)
+    end, function(err) fail_here(task, err) end)
   end)
   self:_hold_back()
 end
@@ -162,7 +175,7 @@ function Submit:_take()
     local task = self.queue[self.first]
     local dead = not task.settled and dead_parent(task)
     if dead then
-      submit.fail(task, "skipped", failure.skipped(task, dead))
+      fail_skipped(task, dead)
     elseif not task.settled then
       if must_wait(task, batch) then
         break
@@ -207,7 +220,7 @@ function Submit:_refused(batch, err)
       rest[#rest + 1] = task
     else
       task.posted, task.batch = nil, nil
-      submit.fail(task, "failed", failure.here(task, err))
+      fail_here(task, err)
     end
   end
   self:_requeue(rest)

@@ -35,7 +35,10 @@ function suggest.nearest(word, known)
   end
   local names = {}
   for k, v in pairs(known) do
-    names[#names + 1] = type(k) == "string" and k or v
+    local name = type(k) == "number" and v or k
+    if type(name) == "string" then
+      names[#names + 1] = name
+    end
   end
   table.sort(names)
   local best, best_edits

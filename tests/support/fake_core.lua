@@ -27,7 +27,7 @@ end
 fake_core.sha = pseudo_sha
 
 local function parent_is_dir(files, path)
-  local prefix = path:gsub("/*$", "/")
+  local prefix = path:gsub("/+$", "") .. "/"
   for other in pairs(files) do
     if other:sub(1, #prefix) == prefix then
       return true
@@ -168,7 +168,7 @@ local function new()
   end
 
   function core.walk(dir)
-    local root, list = abs(dir):gsub("/*$", "/"), {}
+    local root, list = abs(dir):gsub("/+$", "") .. "/", {}
     for path in pairs(self.files) do
       if path:sub(1, #root) == root then
         list[#list + 1] = { path = path:sub(#root + 1), type = "file" }
