@@ -2,8 +2,8 @@
  *
  * A shim is started as `neap-shim SLOT [PROCS…]` with a stream socket as
  * descriptor 3: SLOT is its directory, PROCS are files of control groups that
- * it joins by writing "0". It runs one task at a time. Both ends are of the
- * same build, so that messages are plain structs.
+ * it joins by writing "0"; only the first has to work. It runs one task at a
+ * time. Both ends are of the same build, so that messages are plain structs.
  *
  *   SLOT/w        work directory of the task, with an empty tmp/
  *   SLOT/out err  its stdout and stderr, made if they are not there

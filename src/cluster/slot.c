@@ -189,6 +189,10 @@ int neap_slot_open(const struct neap_slot_options *options, int number,
 
 void neap_slot_hang_up(struct neap_slot *slot)
 {
+    if (slot->stream == NULL)
+        return;
+    /* now, not when the loop turns: somebody will wait for the shim */
+    (void)shutdown(neap_stream_fd(slot->stream), SHUT_RDWR);
     neap_stream_close(slot->stream);
     slot->stream = NULL;
 }
@@ -196,7 +200,7 @@ void neap_slot_hang_up(struct neap_slot *slot)
 /* A shim ends when its socket does; one that hangs is killed. */
 static void wait_for(pid_t pid)
 {
-    enum { TRIES = 2000, PAUSE_US = 5000 };
+    enum { TRIES = 10000, PAUSE_US = 1000 };
 
     for (int i = 0; i < TRIES; i++) {
         if (waitpid(pid, NULL, WNOHANG) != 0)

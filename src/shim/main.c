@@ -366,14 +366,17 @@ static void serve(struct shim *shim, const sigset_t *waiting)
     }
 }
 
+/* The first group limits memory and must be joined; others are worth having
+ * (a real-time process may not enter any group of version 1 for cpu). */
 static void join_groups(struct shim *shim, char **path)
 {
-    for (; *path != NULL; path++) {
-        int fd = open(*path, O_WRONLY | O_CLOEXEC);
+    for (int i = 0; path[i] != NULL; i++) {
+        int fd = open(path[i], O_WRONLY | O_CLOEXEC);
 
-        if (fd < 0 || write(fd, "0", 1) != 1)
-            fail(shim, *path);
-        close(fd);
+        if ((fd < 0 || write(fd, "0", 1) != 1) && i == 0)
+            fail(shim, path[i]);
+        if (fd >= 0)
+            close(fd);
     }
 }
 
