@@ -51,6 +51,10 @@ end
 -- @param page  rows of a page at most (default: what is asked for)
 function cli.engine(runs, rows, page)
   local json = require "neap.cli.json"
+  local engine = {}
+  for _, row in ipairs(rows) do
+    engine["GET /v1/tasks/" .. row.id] = { task = row }
+  end
   local function wanted(row, query)
     local states = query.state and "," .. query.state .. ","
     return (not query.run or row.run == query.run)
@@ -58,24 +62,23 @@ function cli.engine(runs, rows, page)
       and (not query.alloc or row.alloc == query.alloc)
       and (not query.after or row.n > tonumber(query.after:match "%.(%d+)"))
   end
-  return {
-    ["GET /v1/runs"] = { runs = json.list(runs) },
-    ["GET /v1/tasks"] = function(_, path)
-      local query = query_of(path)
-      local limit = math.min(page or math.huge, tonumber(query.limit or 100))
-      local list, more = {}, false
-      for _, row in ipairs(rows) do
-        if wanted(row, query) then
-          if #list == limit then
-            more = true
-            break
-          end
-          list[#list + 1] = row
+  engine["GET /v1/runs"] = { runs = json.list(runs) }
+  engine["GET /v1/tasks"] = function(_, path)
+    local query = query_of(path)
+    local limit = math.min(page or math.huge, tonumber(query.limit or 100))
+    local list, more = {}, false
+    for _, row in ipairs(rows) do
+      if wanted(row, query) then
+        if #list == limit then
+          more = true
+          break
         end
+        list[#list + 1] = row
       end
-      return 200, json.encode { tasks = json.list(list), more = more }, {}
-    end,
-  }
+    end
+    return 200, json.encode { tasks = json.list(list), more = more }, {}
+  end
+  return engine
 end
 
 return cli

@@ -82,24 +82,23 @@ function history:run(id)
 end
 
 --- fn(row) for each ended task of a run, in the order of their ends.
--- @param query  states: set of names, or nil
+-- @param query  states: set of names, or nil; only: id of a task
 function history:each_task(id, query, fn)
-  each_line(self, id, nil, function(row)
-    if is_run(row) or query.states and not query.states[row.state] then
-      return true
-    end
-    return fn(row)
+  local needle = query.only and '"' .. query.only .. '"'
+  each_line(self, id, needle, function(row)
+    local wanted = not is_run(row)
+      and (not query.only or row.id == query.only)
+      and (not query.states or query.states[row.state])
+    return not wanted or fn(row)
   end)
 end
 
 --- @return the document of one task, or nil
 function history:task(id)
   local found
-  each_line(self, id:match "^r%d+", '"' .. id .. '"', function(row)
-    if not is_run(row) and row.id == id then
-      found = row
-      return false
-    end
+  self:each_task(id:match "^r%d+", { only = id }, function(row)
+    found = row
+    return false
   end)
   return found and { task = found }
 end

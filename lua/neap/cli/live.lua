@@ -1,5 +1,6 @@
 --- Runs that a running engine has, asked for over its HTTP API.
 
+local errors = require "neap.errors"
 local http = require "neap.cli.http"
 
 local live = {}
@@ -39,18 +40,17 @@ function live:runs()
   return self.run_rows
 end
 
---- fn(row) for each task of a run, in the order of their numbers.
--- fn returns false to stop.
--- @param query  states: set of names, or nil; alloc; after: id of a task
-function live:each_task(run, query, fn)
-  local names = {}
-  for name in pairs(query.states or {}) do
-    names[#names + 1] = name
+-- The row of one task, if it exists and is in one of these states.
+local function one_row(self, id, states)
+  local ok, doc = pcall(self.task, self, id)
+  if ok then
+    return (not states or states[doc.task.state]) and doc.task or nil
+  elseif not errors.is(doc, "E_NOENT") then
+    error(doc, 0)
   end
-  table.sort(names)
-  local fields = { run = run, alloc = query.alloc, limit = PAGE,
-                   after = query.after,
-                   state = names[1] and table.concat(names, ",") or nil }
+end
+
+local function each_page(self, fields, fn)
   repeat
     local page = self:get("/v1/tasks", fields)
     for _, row in ipairs(page.tasks) do
@@ -60,6 +60,28 @@ function live:each_task(run, query, fn)
       fields.after = row.id
     end
   until not page.more or #page.tasks == 0
+end
+
+--- fn(row) for each task of a run, in the order of their numbers.
+-- fn returns false to stop.
+-- @param query  states: set of names, or nil; alloc; only: id of a task
+function live:each_task(run, query, fn)
+  if query.only then
+    local row = one_row(self, query.only, query.states)
+    if row then
+      fn(row)
+    end
+    return
+  end
+  local names = {}
+  for name in pairs(query.states or {}) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  each_page(self, {
+    run = run, alloc = query.alloc, limit = PAGE,
+    state = names[1] and table.concat(names, ",") or nil,
+  }, fn)
 end
 
 --- @return GET /v1/tasks/ID

@@ -153,12 +153,12 @@ local function split_terms(terms, run, newest_id)
   return false, parts
 end
 
--- What to ask the store for: for a range not the tasks before it.
+-- What to ask the store for: of a single task only that.
 local function store_query(parts, states)
   local term = parts[1]
   local query = { states = states }
-  if #parts == 1 and term.kind == "tasks" and term.from > 1 then
-    query.after = ("%s.%d"):format(term.run, term.from - 1)
+  if #parts == 1 and term.kind == "tasks" and term.from == term.to then
+    query.only = ("%s.%d"):format(term.run, term.from)
   elseif #parts == 1 and term.kind == "alloc" then
     query.alloc = term.id
   end

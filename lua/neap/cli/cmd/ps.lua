@@ -49,6 +49,7 @@ local function collector(opts, max)
       found.beyond = found.beyond + 1
       return
     end
+    row.spec, row.attempts = nil, nil -- they are for `neap info`
     row.engine = run.store.live and run.store.name or nil
     found.rows[#found.rows + 1] = row
   end
