@@ -22,8 +22,8 @@ struct neap_digests *neap_digests_open(const char *path); /* owned */
 void neap_digests_close(struct neap_digests *digests);
 /* Digest of a regular file (symbolic links are followed). NEAP_EINTEGRITY if
  * it changes meanwhile; NEAP_EINVAL if it is no regular file. A file whose
- * mtime or ctime is not yet 2 s old is hashed but not remembered (it might change
- * within the clock's grain). */
+ * mtime or ctime is not yet 2 s old is hashed but not remembered (it might
+ * change within the clock's grain). */
 int neap_digests_file(struct neap_digests *digests, const char *path,
                       char hex[NEAP_DIGEST_HEX], struct neap_file_id *ret_id,
                       struct neap_err *err);

@@ -62,8 +62,7 @@ static void sweep(const char *folder)
         int fd = dirfd(dir);
 
         if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode) && st.st_mtime < now - OLD_S &&
-            st.st_ctime < now - OLD_S)
+            S_ISREG(st.st_mode) && st.st_mtime < now - OLD_S)
             (void)unlinkat(fd, entry->d_name, 0);
     }
     (void)closedir(dir);
