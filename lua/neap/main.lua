@@ -155,9 +155,10 @@ local function interrupt(state, root, name)
   end
   local mode = state.signals == 1 and "finish" or "stop"
   local reason = "interrupted by SIG" .. name
+  state.stopped = cancelled(reason)
   root:close(mode, reason)
   if mode == "stop" and state.fiber then
-    loop.throw(state.fiber, cancelled(reason))
+    loop.throw(state.fiber, state.stopped)
   end
 end
 
@@ -193,10 +194,10 @@ local function arm_timeout(state, root, seconds)
   return loop.timer(seconds, function()
     local text = ("the run took longer than %g s"):format(seconds)
     state.code = 124
+    state.stopped = errors.new("E_TIMEOUT", text, { timeout = seconds })
     root:close("stop", text)
     if state.fiber then
-      loop.throw(state.fiber, errors.new("E_TIMEOUT", text,
-        { timeout = seconds }))
+      loop.throw(state.fiber, state.stopped)
     end
   end)
 end
@@ -260,8 +261,8 @@ function main.run_chunk(fn, opts)
   if not ok then
     state.ok, state.err = false, err
   end
-  if state.signals > 0 or state.code == 124 then
-    state.ok = false
+  if state.stopped then
+    state.ok, state.err = false, state.err or state.stopped
   end
   return summarize(state, started)
 end

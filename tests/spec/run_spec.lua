@@ -212,8 +212,8 @@ describe("a run", function()
   it("cancels tasks", function()
     behave { slow = { after = math.huge } }
     local summary = ok(fake_core.run(function()
-      local slow, child = task "slow", nil
-      child = task("child", { after = { slow } })
+      local slow = task "slow"
+      local child = task("child", { after = { slow } })
       neap.sleep(1)
       assert.equal("running", slow.state)
       assert.is_true(slow:cancel "enough")
