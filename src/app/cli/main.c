@@ -102,7 +102,7 @@ static void set_paths(lua_State *L, const struct neap_cli_paths *paths)
     lua_pop(L, 2);
 }
 
-/* The global `arg`; a copy of it stays on the stack. Raises. */
+/* The global `arg`. Raises. */
 static void set_arg(lua_State *L, char **argv)
 {
     lua_newtable(L);
@@ -110,7 +110,6 @@ static void set_arg(lua_State *L, char **argv)
         lua_pushstring(L, argv[i]);
         lua_rawseti(L, -2, i);
     }
-    lua_pushvalue(L, -1);
     lua_setglobal(L, "arg");
 }
 
@@ -119,19 +118,16 @@ struct start {
     char **argv;
 };
 
-/* Everything that may raise. Returns what neap.cli's main does. */
-static int run(lua_State *L)
+/* Make the state ready and return the function to call. */
+static int prepare(lua_State *L)
 {
     const struct start *start = lua_touserdata(L, 1);
 
     luaL_openlibs(L);
     set_paths(L, start->paths);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "neap.cli");
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, "main");
     set_arg(L, start->argv);
-    lua_call(L, 1, 1);
+    if (luaL_loadstring(L, "return require('neap.cli').main(arg)") != 0)
+        lua_error(L);
     return 1;
 }
 
@@ -160,9 +156,9 @@ static int run_lua(const struct neap_cli_paths *paths, char **argv)
     }
     (void)lua_atpanic(L, panic);
     lua_pushcfunction(L, describe);
-    lua_pushcfunction(L, run);
+    lua_pushcfunction(L, prepare);
     lua_pushlightuserdata(L, &start);
-    if (lua_pcall(L, 1, 1, 1) != 0) {
+    if (lua_pcall(L, 1, 1, 1) != 0 || lua_pcall(L, 0, 1, 1) != 0) {
         const char *text = lua_tostring(L, -1);
 
         (void)fprintf(stderr, "neap: internal error: %s\n",

@@ -1,11 +1,5 @@
-/* The client is a userdata of fixed size; what hangs from it is C memory,
- * which only __gc frees. So a Lua error anywhere leaves nothing behind.
- *
- * Closing cancels every operation and turns the loop until the last close
- * callback and the last pool job are through: a job that reads a file of many
- * gigabytes delays it. In a forked child nothing is touched: the descriptor
- * that the loop waits on is shared with the parent.
- */
+/* The table of operations, and the queue of events. All of it is C memory that
+ * hangs from the client, so a Lua error anywhere leaves nothing behind. */
 #include "bind/client/client.h"
 
 #include <assert.h>
@@ -14,10 +8,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "bind/client/parts.h"
-#include "io/http.h"
-
-#define CLASS "neap.core.client"
 
 struct error_event {
     struct neap_client_event event;
@@ -97,12 +87,19 @@ void neap_client_cancel(struct neap_client *client, int64_t id)
     op->cancel(op);
 }
 
-static void cancel_all(struct neap_client *client)
+void neap_client_cancel_all(struct neap_client *client)
 {
     for (size_t i = 0; i < NEAP_CLIENT_OP_SLOTS; i++) {
         while (client->ops[i])
             neap_client_cancel(client, client->ops[i]->id);
     }
+    while (client->first) {
+        struct neap_client_event *event = client->first;
+
+        client->first = event->next;
+        event->destroy(event);
+    }
+    client->last = &client->first;
 }
 
 /* --- Events -------------------------------------------------------------- */
@@ -178,8 +175,6 @@ int neap_client_fail(lua_State *L, const struct neap_err *err)
     return 3;
 }
 
-/* --- Life ---------------------------------------------------------------- */
-
 struct neap_client *neap_client_get(lua_State *L)
 {
     struct neap_client *client = lua_touserdata(L, lua_upvalueindex(1));
@@ -189,60 +184,5 @@ struct neap_client *neap_client_get(lua_State *L)
     if (client->pid != getpid())
         luaL_error(L, "neap.core: not in a forked child; "
                       "start a new Lua state there");
-    return client;
-}
-
-static void close_client(struct neap_client *client)
-{
-    int rc;
-
-    neap_client_signals_close(client);
-    neap_client_engine_close(client);
-    cancel_all(client);
-    while (client->first) {
-        struct neap_client_event *event = client->first;
-
-        client->first = event->next;
-        event->destroy(event);
-    }
-    neap_http_close(client->http);
-    uv_close((uv_handle_t *)&client->step_timer, NULL);
-    while (uv_run(&client->loop, UV_RUN_DEFAULT)) /* an event stops it */
-        ;
-    neap_client_store_close(client);
-    rc = uv_loop_close(&client->loop);
-    assert(rc == 0); /* a handle was forgotten */
-    (void)rc;
-}
-
-static int client_gc(lua_State *L)
-{
-    struct neap_client *client = luaL_checkudata(L, 1, CLASS);
-
-    if (client->open && client->pid == getpid())
-        close_client(client);
-    client->open = false;
-    return 0;
-}
-
-struct neap_client *neap_client_push(lua_State *L)
-{
-    struct neap_client *client = lua_newuserdata(L, sizeof(*client));
-    int rc;
-
-    memset(client, 0, sizeof(*client));
-    client->last = &client->first;
-    client->pid = getpid();
-    if (luaL_newmetatable(L, CLASS)) {
-        lua_pushcfunction(L, client_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-
-    rc = uv_loop_init(&client->loop);
-    if (rc < 0)
-        luaL_error(L, "neap.core: no event loop: %s", uv_strerror(rc));
-    (void)uv_timer_init(&client->loop, &client->step_timer);
-    client->open = true;
     return client;
 }

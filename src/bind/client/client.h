@@ -56,9 +56,6 @@ struct neap_client {
  * Raises after a fork (the loop belongs to the parent). */
 struct neap_client *neap_client_get(lua_State *L);
 
-/* Push a new one, a userdata that closes itself. Raises. */
-struct neap_client *neap_client_push(lua_State *L);
-
 /* --- Operations --------------------------------------------------------- */
 
 /* Argument `arg` as the id of a new operation. Raises if it is no whole
@@ -70,6 +67,8 @@ void neap_client_add(struct neap_client *client, struct neap_client_op *op,
 void neap_client_remove(struct neap_client *client, struct neap_client_op *op);
 /* End it without an event; events of it that wait are dropped. */
 void neap_client_cancel(struct neap_client *client, int64_t id);
+/* All of them, and all events. */
+void neap_client_cancel_all(struct neap_client *client);
 
 /* --- Events -------------------------------------------------------------- */
 

@@ -5,6 +5,9 @@
 
 #include "bind/client/client.h"
 
+/* Push a new client, a userdata that closes itself. Raises. */
+struct neap_client *neap_client_push(lua_State *L);
+
 /* Functions, {NULL, NULL} at the end; upvalue 1 is the client. */
 extern const luaL_Reg neap_client_step_functions[];    /* step timer cancel */
 extern const luaL_Reg neap_client_http_functions[];    /* http sse */

@@ -99,10 +99,11 @@ static bool is_alive(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd, rc, number;
+    size_t len = strlen(path);
 
-    if (strlen(path) >= sizeof(address.sun_path))
+    if (len >= sizeof(address.sun_path))
         return false;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, len + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;

@@ -307,7 +307,7 @@ static int core_object(lua_State *L)
         return neap_client_fail(L, &err);
     full = neap_repo_path(repo, digest);
     if (full && strlen(full) < sizeof(path) && stat(full, &st) == 0)
-        strcpy(path, full);
+        memcpy(path, full, strlen(full) + 1);
     neap_free(full);
     if (*path)
         lua_pushstring(L, path);

@@ -13,7 +13,7 @@
 #include "io/http.h"
 
 struct server {
-    char dir[64], path[128];
+    char dir[64], path[108];
     int fd;
     pthread_t thread;
     const char *answer; /* to each request; NULL: hang up */
@@ -86,10 +86,10 @@ static void start_server(struct server *server)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-    strcpy(server->dir, "/tmp/neap-http-XXXXXX");
+    snprintf(server->dir, sizeof(server->dir), "/tmp/neap-http-XXXXXX");
     assert_non_null(mkdtemp(server->dir));
     snprintf(server->path, sizeof(server->path), "%s/s.sock", server->dir);
-    strcpy(address.sun_path, server->path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", server->path);
     server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(server->fd, (struct sockaddr *)&address,
                           sizeof(address)),

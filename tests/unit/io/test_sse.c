@@ -87,7 +87,7 @@ static void test_limits(void **state)
                      NEAP_EEXHAUSTED);
     memset(id, 'x', sizeof(id));
     memcpy(id, "id: ", 4);
-    strcpy(id + sizeof(id) - 3, "\n\n");
+    memcpy(id + sizeof(id) - 3, "\n\n", 3);
     assert_int_equal(feed(id, 1000, &err), NEAP_EINVAL);
 }
 
