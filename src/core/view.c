@@ -330,6 +330,7 @@ static void fill_head(struct neap_class_view *row, const struct neap_class *cls)
     const struct neap_task *head = neap_class_head(cls);
 
     fill_key(row, cls);
+    row->id = head->id;
     row->rank = head->rank;
     row->input_bytes = head->input_bytes;
     row->seq = row->id_number = (double)head->seq;
