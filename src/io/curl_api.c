@@ -32,7 +32,7 @@ const struct neap_curl_api *neap_curl_api(struct neap_err *err)
 
     if (loaded)
         return &api;
-    library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (!library || !find_all(library, &api)) {
         (void)neap_err_set(err, NEAP_EMODULE, "cannot load %s: %s", LIBRARY,
                            dlerror());
