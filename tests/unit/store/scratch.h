@@ -20,7 +20,7 @@ static char scratch[64];
 static inline int scratch_make(void **state)
 {
     (void)state;
-    (void)snprintf(scratch, sizeof scratch, "/tmp/neap-test-XXXXXX");
+    (void)snprintf(scratch, sizeof scratch, "/tmp/neap-store-XXXXXX");
     return mkdtemp(scratch) != NULL ? 0 : -1;
 }
 
