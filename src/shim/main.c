@@ -38,7 +38,8 @@ struct shim {
     char **vector; /* argv and env of the task */
     size_t vector_room;
     int work, tmp; /* SLOT/w, SLOT/w/tmp, open */
-    int records;   /* SLOT/records, open */
+    uint64_t work_ino, tmp_ino;
+    int records; /* SLOT/records, open */
     uint64_t sequence;
     bool gone;  /* the agent is */
     bool busy;  /* a task is running or being swept */
@@ -91,33 +92,61 @@ static void fail(struct shim *shim, const char *what)
     _exit(1);
 }
 
-/* Entries of a directory whose names are all short, in bytes. A directory
- * that is gone or cannot be read gives less than 0. */
-static long list_size(int fd)
-{
-    char list[256];
+struct entry { /* as the kernel fills it */
+    uint64_t ino;
+    int64_t off;
+    unsigned short size;
+    unsigned char type;
+    char name[];
+};
 
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return -1;
-    return syscall(SYS_getdents64, fd, list, sizeof list);
+/* Is the directory empty but for an entry with inode number `tmp` (0: not even
+ * that)? One that is gone or cannot be read is not. */
+static bool is_empty(int fd, uint64_t tmp)
+{
+    _Alignas(struct entry) char list[256];
+    long n = lseek(fd, 0, SEEK_SET) < 0
+                 ? -1
+                 : syscall(SYS_getdents64, fd, list, sizeof list);
+    bool found = tmp == 0;
+
+    for (long at = 0; at < n;) {
+        const struct entry *entry = (const void *)(list + at);
+
+        at += entry->size;
+        if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+            continue;
+        if (found || entry->ino != tmp)
+            return false;
+        found = true;
+    }
+    return n > 0 && found;
 }
 
-/* Has the task left anything in its work directory but an empty tmp? */
+/* Has the task left anything in its work directory but an empty tmp, or put
+ * something else in the place of them? */
 static bool work_used(const struct shim *shim)
 {
-    enum { ENTRY = 24 }; /* of a name of at most 4 bytes */
+    struct stat st;
 
-    return list_size(shim->work) != 3 * ENTRY || /* . .. tmp */
-           list_size(shim->tmp) != 2 * ENTRY;
+    return lstat("w", &st) < 0 || st.st_ino != shim->work_ino ||
+           !is_empty(shim->work, shim->tmp_ino) || !is_empty(shim->tmp, 0);
 }
 
 static bool open_work(struct shim *shim)
 {
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    struct stat st;
 
     shim->work = open("w", flags);
     shim->tmp = open("w/tmp", flags);
-    return shim->work >= 0 && shim->tmp >= 0;
+    if (shim->work < 0 || shim->tmp < 0)
+        return false;
+    if (fstat(shim->work, &st) == 0)
+        shim->work_ino = st.st_ino;
+    if (fstat(shim->tmp, &st) == 0)
+        shim->tmp_ino = st.st_ino;
+    return true;
 }
 
 static int64_t size_of(const char *path)

@@ -377,6 +377,176 @@ static void too_much_memory(void **state)
     }
 }
 
+/* Run a line that is to leave `place`; other outputs of the case as given. */
+static void run_output(const char *line, int kind, const char *place,
+                       struct neap_msg *end)
+{
+    const char *argv[] = { "/bin/sh", "-c", line, NULL };
+    struct neap_output output = { .name = "o", .place = place, .kind = kind };
+    struct neap_msg run;
+
+    init_run(&run, argv);
+    run.output = &output;
+    run.noutput = 1;
+    engine_send(&e, &run);
+    expect_end(end);
+}
+
+static void outputs_are_stored(void **state)
+{
+    static const struct {
+        const char *line, *place, *path, *text;
+        int kind;
+    } cases[] = {
+        { "echo hello >out/a", "out/a", ".", "hello\n", NEAP_OUTPUT_FILE },
+        { "echo deep >out/x/y/a", "out/x/y/a", ".", "deep\n",
+          NEAP_OUTPUT_FILE },
+        { "echo odd >\"$NEAP_OUT/$(printf 'a b\\nc\\303\\244')\"",
+          "out/a b\nc\303\244", ".", "odd\n", NEAP_OUTPUT_FILE },
+        { "mkdir out/d/s; echo in >out/d/s/f", "out/d", "s/f", "in\n",
+          NEAP_OUTPUT_DIR },
+        { "echo said", NULL, ".", "said\n", NEAP_OUTPUT_STDOUT },
+        { ":", NULL, ".", "", NEAP_OUTPUT_STDOUT },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct neap_msg end;
+        int64_t size;
+        char *text;
+
+        run_output(cases[i].line, cases[i].kind, cases[i].place, &end);
+        assert_int_equal(end.cause, NEAP_END_EXIT);
+        assert_int_equal(end.exit, 0);
+        assert_int_equal(end.noutput, 1);
+        assert_true(end.output[0].found);
+        assert_int_equal(end.output[0].nfile, 1);
+        assert_string_equal(end.output[0].file[0].path, cases[i].path);
+        text = read_object(end.output[0].file[0].digest, &size);
+        assert_string_equal(text, cases[i].text);
+        neap_free(text);
+        neap_msg_deinit(&end);
+    }
+}
+
+static void wrong_outputs(void **state)
+{
+    static const char *const lines[] = {
+        ":",                       /* missing */
+        "mkdir out/a",             /* a directory */
+        "ln -s /etc/passwd out/a", /* leads out */
+        "mkfifo out/a",            /* no file */
+        "rmdir out; ln -s /etc out; cp /etc/passwd /tmp/neap-a; true",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct neap_msg end;
+
+        run_output(lines[i], NEAP_OUTPUT_FILE, "out/a", &end);
+        assert_int_equal(end.cause, NEAP_END_OUTPUT);
+        assert_string_equal(end.output_name, "o");
+        assert_non_null(end.text);
+        assert_int_equal(end.noutput, 0);
+        neap_msg_deinit(&end);
+        run_line("ls", &end); /* nothing of it is there for the next one */
+        assert_int_equal(end.exit, 0);
+        assert_true(end.out.size == 4); /* "tmp" */
+        neap_msg_deinit(&end);
+    }
+    (void)unlink("/tmp/neap-a");
+}
+
+/* Whatever a task does to its folder, the next one finds a clean one. */
+static void a_task_that_ruins_its_folder(void **state)
+{
+    static const char *const lines[] = {
+        "rm -rf \"$PWD\"",
+        "rmdir tmp",
+        "mkdir d; touch d/f; chmod 0 d; chmod 0 .",
+        "rmdir tmp; cd ..; rmdir w; touch w",
+        "mv ../w ../v; ln -s / ../w",
+        "mv tmp ../t; mkdir tmp",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct neap_msg end;
+
+        run_line(lines[i], &end);
+        neap_msg_deinit(&end);
+        run_line("ls -A; touch tmp/x", &end);
+        assert_int_equal(end.cause, NEAP_END_EXIT);
+        assert_int_equal(end.exit, 0);
+        assert_true(end.out.size == 4); /* "tmp" */
+        neap_msg_deinit(&end);
+        run_line("ls -A", &end);
+        assert_true(end.out.size == 4); /* "tmp" */
+        neap_msg_deinit(&end);
+    }
+}
+
+static void inputs_are_there(void **state)
+{
+    char digest[NEAP_DIGEST_HEX];
+    struct neap_file_ref file = { .path = ".", .digest = digest, .size = 5 };
+    struct neap_input input = { .place = "in/a b/f",
+                                .file = &file,
+                                .nfile = 1 };
+    const char *argv[] = { "/bin/sh", "-c", "cat; cat 'in/a b/f'", NULL };
+    struct neap_repo *repo;
+    struct neap_msg run, end;
+    int64_t size;
+    char *text;
+
+    (void)state;
+    assert_int_equal(neap_repo_open(e.repo, &repo, NULL), 0);
+    assert_true(neap_repo_put_data(repo, "data\n", 5, digest, NULL) == 5);
+    neap_repo_close(repo);
+    init_run(&run, argv);
+    run.input = &input;
+    run.ninput = 1;
+    run.stdin_input = 0;
+    engine_send(&e, &run);
+    expect_end(&end);
+    assert_int_equal(end.exit, 0);
+    text = read_object(end.out.digest, &size);
+    assert_string_equal(text, "data\ndata\n");
+    neap_free(text);
+    neap_msg_deinit(&end);
+    digest[0] = digest[0] == 'a' ? 'b' : 'a'; /* no such object */
+    engine_send(&e, &run);
+    expect_end(&end);
+    assert_int_equal(end.cause, NEAP_END_STAGE);
+    neap_msg_deinit(&end);
+}
+
+static void too_much_disk(void **state)
+{
+    static const char *const lines[] = {
+        "head -c 3000000 /dev/zero >big", /* one file */
+        "i=0; while :; do i=$((i+1)); [ $i -gt 40 ] || "
+        "head -c 90000 /dev/zero >f$i; done", /* many */
+    };
+    struct neap_wire_amount need[] = { { "disk", 2000000 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const char *argv[] = { "/bin/sh", "-c", lines[i], NULL };
+        struct neap_msg run, end;
+
+        init_run(&run, argv);
+        run.need = need;
+        run.nneed = 1;
+        engine_send(&e, &run);
+        expect_end(&end);
+        assert_true(end.cause == NEAP_END_DISK || end.exit != 0);
+        if (i > 0)
+            assert_int_equal(end.cause, NEAP_END_DISK);
+        neap_msg_deinit(&end);
+    }
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     const char *argv[] = { "true", NULL };
@@ -542,6 +712,11 @@ int main(void)
         TEST(timeout_of_a_task_that_ends_on_term),
         TEST(kill_of_a_task_that_ignores_term),
         TEST(too_much_memory),
+        TEST(outputs_are_stored),
+        TEST(wrong_outputs),
+        TEST(a_task_that_ruins_its_folder),
+        TEST(inputs_are_there),
+        TEST(too_much_disk),
         TEST(what_does_not_fit_is_refused),
         TEST(a_lease_that_runs_out_ends_its_tasks),
         TEST(pings_are_answered),
