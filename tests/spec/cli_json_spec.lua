@@ -37,10 +37,10 @@ describe("what is public", function()
 
   it("leaves users' own names alone", function()
     local row = public.copy { params = { started = 7, tasks = {} },
-                              outputs = { since = { kind = "file" } } }
+                              outputs = { started = { kind = "file" } } }
     assert.equal(7, row.params.started)
     assert.equal("{}", json.encode(row.params.tasks))
-    assert.equal("file", row.outputs.since.kind)
+    assert.equal("file", row.outputs.started.kind)
   end)
 
   it("has lists where lists belong, also empty ones", function()

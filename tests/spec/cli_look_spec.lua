@@ -223,7 +223,7 @@ end)
 
 describe("neap why", function()
   local why = { task = "r7.2", state = "queued", verdict = "capacity",
-                since = 990, position = 3, ahead = { "r7.1" },
+                since = 12.5, position = 3, ahead = { "r7.1" },
                 reasons = { { kind = "capacity", text = "no alloc has it" } },
                 allocs = { { id = "a1", fits = false,
                              missing = { mem = 2 ^ 30 } } },
@@ -237,7 +237,7 @@ describe("neap why", function()
       assert.matches(text, result.out, 1, true)
     end
     local doc = check("why", cli.run({ "why", "r7.2", "--json" }, given))
-    assert.equal("1970-01-01T00:16:30.000Z", doc.since)
+    assert.equal(12.5, doc.since)
   end)
 
   it("adds up the reasons of all engines", function()
@@ -378,7 +378,7 @@ describe("without an engine", function()
     assert.matches("no engine is running; the newest run was", ps.err)
     assert.matches("r3 wc: failed 1 m ago, 2 tasks (1 done, 1 failed)",
                    ps.err, 1, true)
-    assert.equal("r3.2 r3.1 ", ids(cli.run({ "ps", "last", "-q" }, given)))
+    assert.equal("r3.1 r3.2 ", ids(cli.run({ "ps", "last", "-q" }, given)))
     check("tasks", cli.run({ "ps", "r3", "--json" }, given))
     assert.equal("hello\n", cli.run({ "logs", "r3.2" }, given).out)
     assert.equal("", cli.run({ "logs", "r3.1" }, given).out)

@@ -81,26 +81,36 @@ function history:run(id)
   return row
 end
 
---- fn(row) for each ended task of a run, in the order of their ends.
--- @param query  states: set of names, or nil; only: id of a task
-function history:each_task(id, query, fn)
+-- The rows that are wanted, in the order of their ends.
+local function rows_of(self, id, query)
+  local rows = {}
   local needle = query.only and '"' .. query.only .. '"'
   each_line(self, id, needle, function(row)
-    local wanted = not is_run(row)
-      and (not query.only or row.id == query.only)
-      and (not query.states or query.states[row.state])
-    return not wanted or fn(row)
+    if not is_run(row) and (not query.only or row.id == query.only)
+      and (not query.states or query.states[row.state]) then
+      rows[#rows + 1] = row
+    end
   end)
+  return rows
+end
+
+--- fn(row) for each ended task of a run, in the order of their numbers.
+-- fn returns false to stop.
+-- @param query  states: set of names, or nil; only: id of a task
+function history:each_task(id, query, fn)
+  local rows = rows_of(self, id, query)
+  table.sort(rows, function(a, b) return a.n < b.n end)
+  for _, row in ipairs(rows) do
+    if fn(row) == false then
+      return
+    end
+  end
 end
 
 --- @return the document of one task, or nil
 function history:task(id)
-  local found
-  self:each_task(id:match "^r%d+", { only = id }, function(row)
-    found = row
-    return false
-  end)
-  return found and { task = found }
+  local row = rows_of(self, id:match "^r%d+", { only = id })[1]
+  return row and { task = row }
 end
 
 --- Bytes of a log of an ended task, from an offset.

@@ -14,8 +14,7 @@ function public.time(unix_s)
     .. (".%03dZ"):format(ms - whole * 1000)
 end
 
-local times = { submitted = true, started = true, ended = true, at = true,
-                since = true }
+local times = { submitted = true, started = true, ended = true, at = true }
 
 local lists = { tasks = true, runs = true, attempts = true, reasons = true,
                 allocs = true, pools = true, unblock = true, ahead = true,

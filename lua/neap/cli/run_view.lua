@@ -90,20 +90,29 @@ local event_words = {
 -- Shown even without --verbose: something is wrong, though the run goes on.
 local always = { ["policy.error"] = true, ["alloc.lost"] = true }
 
--- The header needs what the engine says about itself. It is asked, but not
--- waited for: the header comes a moment later.
+local function show_header(self)
+  if not self.headed and self.session.run then
+    self.headed = true
+    self.out:note("%s", run_end.header(self.core.version, self.session,
+                                       self.info or {}, self.env))
+  end
+end
+
+-- The header needs what the engine says about itself. A private engine knows
+-- its machine a moment later, in any case when it has the first alloc.
 local function ask_header(self)
-  local session = self.session
-  session.conn:send("GET", "/v1/info", nil, function(info)
-    self.out:note("%s", run_end.header(self.core.version, session, info or {},
-                                       self.env))
+  self.session.conn:send("GET", "/v1/info", nil, function(info)
+    self.info = info or self.info
+    if info and info.cpu then
+      show_header(self)
+    end
   end)
 end
 
 local function on_event(self, event)
-  if event.kind == "run.start" then
+  if event.kind == "run.start"
+    or event.kind == "alloc.live" and not self.headed then
     ask_header(self)
-    return
   end
   local words = event_words[event.kind]
   if words and (self.verbose or always[event.kind]) then
@@ -129,23 +138,25 @@ function run_view:start(session)
   end
 end
 
-local function running_words(self)
-  local n = self.session and self.session.counters.total.running or 0
-  return human.count(n, "running task")
-end
+local first_words = "%s: %s may finish, the rest is cancelled; once more kills "
+  .. "what runs"
+local first_idle = "%s: nothing new is started; once more stops the script"
+local second_words = "%s: what runs is killed; once more leaves at once"
 
 --- A signal was acted on. (main.run_chunk: on_signal)
 function run_view:signal(name, count)
-  local key = name == "INT" and "^C" or "SIG" .. name
-  if name == "INT" and count == 1 then
-    self.out:note("%s: %s may finish, the rest is cancelled; once more kills "
-      .. "them", key, running_words(self))
-  elseif name == "INT" and count == 2 then
+  local running = self.session and self.session.counters.total.running or 0
+  if name == "WINCH" then
+    return -- the next redraw has the new width
+  elseif name ~= "INT" then
+    self.out:note("SIG%s: the run ends", name)
+  elseif count > 1 then
     self:stop() -- a third one leaves at once: nothing may be on the screen
-    self.out:note("%s: %s are killed; once more leaves at once", key,
-                  running_words(self))
-  elseif name ~= "WINCH" then
-    self.out:note("%s: the run ends", key)
+    self.out:note(second_words, "^C")
+  elseif running > 0 then
+    self.out:note(first_words, "^C", human.count(running, "running task"))
+  else
+    self.out:note(first_idle, "^C")
   end
 end
 
@@ -164,6 +175,9 @@ end
 --- The end of the run.
 function run_view:finish(summary)
   self:stop()
+  if self.session then
+    show_header(self)
+  end
   run_end.print(self.out, summary)
   if self.kind == "json" and self.session then
     self.core.output(2, progress.json(state_of(self)) .. "\n")
