@@ -26,9 +26,10 @@ local function is_own(source)
 end
 
 --- File and line of the first caller outside of neap, "script.lua:14".
+-- @param level  where to begin, default 2: the caller of this function
 -- @return the text, or nil when there is none
-function errors.caller()
-  local level = 2
+function errors.caller(level)
+  level = level or 2
   while true do
     local info = debug.getinfo(level, "Sl")
     if not info then

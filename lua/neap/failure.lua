@@ -75,13 +75,22 @@ local defaults = {
 function failure.of_row(task, row)
   local object = row.error or {}
   object.kind = object.kind or defaults[row.state] or "E_INTERNAL"
-  object.message = message(task, row, object)
   local err = errors.from_json(object)
+  err.message = message(task, row, object)
   err.task, err.where = task:peek_id(), task.where
   err.called_from = task.called_from
   err.never_started = row.attempt == nil or row.attempt == 0 or nil
   if err.kind == "E_UPSTREAM" then
     add_upstream(task, err, object.upstream or {})
+    -- the reason in one line: what the first of them died of
+    local root = err.cause
+    while root and root.cause do
+      root = root.cause
+    end
+    if root then
+      err.message = ("task '%s' (%s) was skipped: %s"):format(task.name,
+        task:peek_id(), root.message)
+    end
   end
   return err
 end

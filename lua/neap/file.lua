@@ -178,14 +178,19 @@ function file.to_json(self, path)
     return self._json
   end
   local r = self._rec
-  local text = json.encode {
-    path = path, name = self._name, sha256 = r.sha, size = r.size,
-    x = r.x or nil, source = r.path, dev = r.dev, ino = r.ino,
-    mtime_ns = r.mtime_ns, ctime_ns = r.ctime_ns,
-  }
-  if not path then
-    rawset(self, "_json", text)
+  -- put together by hand: this is done for every file of every task
+  local text = ('{"name":%s,"sha256":"%s","size":%d'):format(
+    json.encode(self._name), r.sha, r.size) .. (r.x and ',"x":true' or "")
+  if r.path then
+    text = text .. (',"source":%s,"dev":"%s","ino":"%s","mtime_ns":"%s",'
+      .. '"ctime_ns":"%s"'):format(json.encode(r.path), r.dev, r.ino,
+      r.mtime_ns, r.ctime_ns)
   end
+  if path then
+    return text .. ',"path":' .. json.encode(path) .. "}"
+  end
+  text = text .. "}"
+  rawset(self, "_json", text)
   return text
 end
 

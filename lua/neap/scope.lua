@@ -112,13 +112,10 @@ function Scope:task_ended(task)
   changed(self)
 end
 
---- Call `go` when the scope's max_tasks lets one more task go to the engine.
+--- Call `go` when max_tasks lets one more task go to the engine. Only for a
+-- scope that has a limiter.
 function Scope:admit(task, go)
   local limiter = self.limiter
-  if not limiter then
-    go()
-    return
-  end
   local function admitted()
     if task.settled then
       release(limiter) -- it was cancelled while it was held

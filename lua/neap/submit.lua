@@ -80,6 +80,22 @@ local function dead_parent(task)
   end
 end
 
+-- Is everything known that the task needs?
+local function is_ready(task)
+  for _, part in ipairs(task.parts) do
+    local f = part.file
+    if part.set or f and (not f._rec.sha or f._want) then
+      return false
+    end
+  end
+  for _, dep in ipairs(task.deps or {}) do
+    if not dep.sent then
+      return false
+    end
+  end
+  return true
+end
+
 -- Count what must happen before the task may be queued; call `ready` then.
 local function prepare(task, ready, failed)
   local left = 1
@@ -128,24 +144,33 @@ function Submit:_hold_back()
   end
 end
 
+function Submit:_admitted(task)
+  self.unsent = self.unsent + 1
+  task.counted = true
+  if is_ready(task) then
+    self:_enqueue(task)
+    return
+  end
+  prepare(task, function()
+    local dead = dead_parent(task)
+    if dead then
+      fail_skipped(task, dead)
+    else
+      self:_enqueue(task)
+    end
+  end, function(err) fail_here(task, err) end)
+end
+
 --- Begin to submit a task.
 function Submit:add(task)
   if self.session.lost then
     fail_here(task, self.session.lost)
     return
+  elseif task.scope.limiter then
+    task.scope:admit(task, function() self:_admitted(task) end)
+  else
+    self:_admitted(task)
   end
-  task.scope:admit(task, function()
-    self.unsent = self.unsent + 1
-    task.counted = true
-    prepare(task, function()
-      local dead = dead_parent(task)
-      if dead then
-        fail_skipped(task, dead)
-      else
-        self:_enqueue(task)
-      end
-    end, function(err) fail_here(task, err) end)
-  end)
   self:_hold_back()
 end
 
@@ -193,6 +218,7 @@ end
 
 local function acked(self, task)
   task.acked, task.batch = true, nil
+  task.parts, task.words, task.head = nil, nil, nil
   self:forget(task)
   local list = task.on_ack
   task.on_ack = nil

@@ -126,7 +126,7 @@ end
 function task.submit(p, call)
   local scope = loop.current().scope
   scope:check_open()
-  local where = errors.caller()
+  local where = errors.caller(3)
   local self = setmetatable({
     plan = p, name = p.name, call = call, scope = scope, words = {},
     parts = {}, where = call.def or where, called_from = call.def and where,

@@ -55,6 +55,10 @@ end
 
 -- A list of words as text.
 local function join(words, quoted)
+  if #words == 1 then
+    local word = words[1]
+    return quoted and word:byte() ~= 1 and template.quote(word) or word
+  end
   local out = {}
   for i = 1, #words do
     local word = words[i]
