@@ -158,15 +158,22 @@ static void collect(struct neap_finish *f, const char *work)
     }
 }
 
-/* As a new slot has it: an empty w with an empty tmp. */
-static void clear_work(struct neap_finish *f, const char *work)
+/* A task may have put something else in the place of its folder, such as a
+ * link to "/". Nothing is looked for behind that. */
+static void restore_work(const char *work)
 {
-    char *tmp = neap_format("%s/tmp", work);
     struct stat st;
 
     if (lstat(work, &st) == 0 && !S_ISDIR(st.st_mode))
         (void)unlink(work);
     (void)mkdir(work, 0700);
+}
+
+/* As a new slot has it: an empty w with an empty tmp. */
+static void clear_work(struct neap_finish *f, const char *work)
+{
+    char *tmp = neap_format("%s/tmp", work);
+
     if (chmod(work, 0700) < 0 || neap_folder_remove(work, false, NULL) < 0 ||
         mkdir(tmp, 0700) < 0)
         f->broken = true;
@@ -177,8 +184,10 @@ void neap_finish_do(struct neap_finish *f)
 {
     char *work = neap_format("%s/w", f->dir);
 
-    if (f->ended.used)
+    if (f->ended.used) {
+        restore_work(work);
         f->disk_used = neap_folder_size(work, 0);
+    }
     take_logs(f);
     collect(f, work);
     if (f->ended.used)
