@@ -95,6 +95,8 @@ static void on_turn(uv_prepare_t *prepare)
     }
     neap_agents_flush(engine->agents);
     notify_runs(engine);
+    if (engine->cbs.turned != NULL)
+        engine->cbs.turned(engine->ctx);
     set_alarm(engine, now_ns);
     if (engine->stopping && !engine->stop_told && all_over(engine)) {
         engine->stop_told = true;

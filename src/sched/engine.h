@@ -25,8 +25,9 @@ struct neap_engine_config {
 void neap_engine_config_init(struct neap_engine_config *config);
 
 struct neap_engine_cbs {
-    /* A run has ended; its log holds the end. */
-    void (*run_over)(void *ctx, struct neap_run *run);
+    /* The end of a turn of the loop: all that was there to do has been done,
+     * and who watches a run has been told. May be NULL. */
+    void (*turned)(void *ctx);
     /* After neap_engine_stop: no task and no alloc are left. Once. */
     void (*stopped)(void *ctx);
 };

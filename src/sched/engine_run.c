@@ -108,7 +108,7 @@ int neap_engine_start_run(struct neap_engine *engine, struct neap_run *run,
     return 0;
 }
 
-void neap_engine_check_run(struct neap_engine *engine, struct neap_run *run)
+void neap_engine_check_run(struct neap_run *run)
 {
     struct neap_event event = { neap_clock_wall_ns(), NULL, NULL,
                                 NEAP_EVENT_RUN_END, 0 };
@@ -120,8 +120,6 @@ void neap_engine_check_run(struct neap_engine *engine, struct neap_run *run)
     neap_event_add(&run->events, &event);
     neap_history_close(run->history, run);
     run->history = NULL;
-    if (engine->cbs.run_over != NULL)
-        engine->cbs.run_over(engine->ctx, run);
 }
 
 void neap_engine_end_run(struct neap_engine *engine, struct neap_run *run,
@@ -132,7 +130,7 @@ void neap_engine_end_run(struct neap_engine *engine, struct neap_run *run,
     run->script_ended = true;
     run->script_state = state;
     run->error = neap_keep_copy(run->store, error);
-    neap_engine_check_run(engine, run);
+    neap_engine_check_run(run);
 }
 
 void neap_engine_abort_run(struct neap_engine *engine, struct neap_run *run,

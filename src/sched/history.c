@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "sched/row.h"
+#include "sched/spec_row.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 
@@ -145,6 +146,10 @@ void neap_history_task(struct neap_history *history,
     struct neap_json json = NEAP_JSON(&history->buf);
 
     neap_row_task(&json, task, labels);
+    history->buf.len--; /* open the row again: there is more to say */
+    neap_spec_row(&json, "spec", task, labels);
+    neap_row_attempts(&json, "attempts", task);
+    neap_json_close(&json, '}');
     neap_buf_putc(&history->buf, '\n');
     if (history->buf.len > FLUSH_BYTES ||
         now_ns - history->flushed_ns > NEAP_SEC)

@@ -40,7 +40,8 @@ struct neap_run {
     struct neap_event_log events;
     struct neap_run_watch *watchers;
     struct neap_history *history; /* NULL: none is kept */
-    void *owner;                  /* the HTTP server's */
+    int64_t left_ns;              /* monotonic: nobody has read its events
+                                     since; 0: no such time */
     /* number of a task to its index + 1, open addressing */
     struct neap_run_slot {
         int n, at;

@@ -54,6 +54,14 @@ static void leave(struct app *app)
     agent_child_stop(app->agent, close_everything);
 }
 
+static void on_turned(void *ctx)
+{
+    struct app *app = ctx;
+
+    if (app->streams != NULL)
+        sse_flush(app->streams);
+}
+
 static void on_stopped(void *ctx)
 {
     leave(ctx);
@@ -149,7 +157,7 @@ static int make_socket_dir(const char *path, struct neap_err *err)
 
 static int open_engine(struct app *app, struct neap_err *err)
 {
-    static const struct neap_engine_cbs cbs = { NULL, on_stopped };
+    static const struct neap_engine_cbs cbs = { on_turned, on_stopped };
     const struct config *from = &app->config;
     struct neap_engine_config config;
 

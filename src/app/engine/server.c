@@ -154,6 +154,11 @@ void server_kick(struct server *server)
         (void)uv_timer_stop(&server->timer);
 }
 
+void server_kick_soon(struct server *server)
+{
+    (void)uv_timer_start(&server->timer, on_timer, 0, 0);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;

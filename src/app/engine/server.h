@@ -47,7 +47,9 @@ int server_open(uv_loop_t *loop, const char *path, server_handle_fn handle,
                 void *ctx, struct server **ret, struct neap_err *err);
 /* No stream may be open any more (sse_close_all). Freed by the loop. */
 void server_close(struct server *server);
-/* Something may be sent: after a suspended stream was resumed. */
+/* Look at all connections: now, or in the next turn of the loop. Needed after
+ * a suspended stream was resumed. */
 void server_kick(struct server *server);
+void server_kick_soon(struct server *server);
 
 #endif

@@ -36,6 +36,7 @@ struct sse_set {
     void *ctx;
     struct server *server;
     struct stream *first;
+    bool resumed; /* some were: the server must look at them */
 };
 
 static bool has_news(const struct stream *stream)
@@ -54,6 +55,8 @@ static void resume(struct stream *stream)
     stream->resumed_ns = neap_clock_mono_ns();
     (void)uv_timer_start(&stream->timer, on_timer, PULSE_MS, 0);
     MHD_resume_connection(stream->connection);
+    stream->set->resumed = true;
+    server_kick_soon(stream->set->server); /* unless sse_flush comes first */
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -193,6 +196,14 @@ int sse_count(const struct sse_set *set, const struct neap_run *run)
     for (const struct stream *at = set->first; at != NULL; at = at->later)
         count += at->run == run;
     return count;
+}
+
+void sse_flush(struct sse_set *set)
+{
+    if (!set->resumed)
+        return;
+    set->resumed = false;
+    server_kick(set->server);
 }
 
 void sse_close_all(struct sse_set *set)

@@ -22,6 +22,8 @@ struct MHD_Response *sse_stream(struct sse_set *set,
                                 struct MHD_Connection *connection,
                                 struct neap_run *run, int64_t since);
 int sse_count(const struct sse_set *set, const struct neap_run *run);
+/* Send what has come up since the last time. */
+void sse_flush(struct sse_set *set);
 /* End all streams; whatever is there to send is sent first. */
 void sse_close_all(struct sse_set *set);
 void sse_destroy(struct sse_set *set); /* no stream is open */
