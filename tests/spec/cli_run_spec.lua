@@ -105,7 +105,7 @@ describe("progress", function()
       "▸ r1  13/24 tasks, 2 running, 1 failed · 1 alloc · 1 m 12 s",
       "  count ━━━━━━━━━━━━━━━───── 13/17  2 running, 1 failed",
       "  sum   ──────────────────── 0/5",
-      "  rank  ──────────────────── 0/1   (and 1 more names)",
+      "  rank  ──────────────────── 0/1   (and 1 more)",
     }, lines)
     for columns = 1, 80 do
       for _, line in ipairs(progress.lines(state, columns, text.paint)) do

@@ -84,7 +84,7 @@ function progress.lines(state, columns, paint)
     local name = text.cut(text.clean(names[i]), width)
     local line = name_line(name, state.counters.by_name[names[i]], width)
     if i == shown and #names > shown then
-      line = line .. ("   (and %d more names)"):format(#names - shown)
+      line = line .. ("   (and %d more)"):format(#names - shown)
     end
     lines[#lines + 1] = text.cut(line, columns)
   end
