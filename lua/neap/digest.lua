@@ -18,14 +18,21 @@ digest.EMPTY =
 
 local by_file = setmetatable({}, { __mode = "v" })
 
+local found = {} -- the folder, and the config that said so
+
 --- The repository's folder, from config and environment.
 function digest.default_repo()
-  local path = config.current():get("repository.path")
+  local now = config.current()
+  if found.config == now then
+    return found.path
+  end
+  local path = now:get("repository.path")
   local cache = os.getenv "XDG_CACHE_HOME"
   if cache == nil or cache == "" then
     cache = (os.getenv "HOME" or "") .. "/.cache"
   end
-  return path or cache .. "/neap/repo"
+  found.config, found.path = now, path or cache .. "/neap/repo"
+  return found.path
 end
 
 --- Call `fn(repo)` when the repository is known. A session on an engine that

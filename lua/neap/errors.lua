@@ -25,6 +25,18 @@ local function is_own(source)
   return source:sub(1, #own) == own
 end
 
+-- Source of a chunk → its name in messages; false for our own.
+local names = {}
+
+local function name_of(info)
+  if is_own(info.source) then
+    return false
+  elseif not info.source:find("^[@=]") then
+    return info.short_src
+  end
+  return (info.source:gsub("^[@=]", ""):gsub("^%./", ""))
+end
+
 --- File and line of the first caller outside of neap, "script.lua:14".
 -- @param level  where to begin, default 2: the caller of this function
 -- @return the text, or nil when there is none
@@ -36,11 +48,12 @@ function errors.caller(level)
       return nil
     end
     local line = info.currentline
-    if line > 0 and not is_own(info.source) then
-      local name = info.source:gsub("^[@=]", ""):gsub("^%./", "")
-      if info.source:sub(1, 1) ~= "@" and info.source:sub(1, 1) ~= "=" then
-        name = info.short_src
-      end
+    local name = line > 0 and names[info.source]
+    if name == nil then
+      name = name_of(info)
+      names[info.source] = name
+    end
+    if name then
       return name .. ":" .. line
     end
     level = level + 1
