@@ -78,7 +78,8 @@ local function check(kind, name, def)
   if kind == "priority" and def.key == nil then
     problems[#problems + 1] = "a priority policy needs a function `key`"
   end
-  if type(def.refresh) == "number" and not (def.refresh >= 0) then
+  local refresh = type(def.refresh) == "number" and def.refresh or 0
+  if refresh < 0 or refresh ~= refresh then
     problems[#problems + 1] = "field 'refresh' must be at least 0 seconds"
   end
   if #problems > 0 then

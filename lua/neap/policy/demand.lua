@@ -215,8 +215,8 @@ function demand.release(alloc, max_idle, left)
       local shape = round.shape(s)
       if shape.pool == alloc.pool and (shape.elastic or shape.quota <= 0)
         and allowed(part, s)
-        and round.times(v._shapes[s].res, v._classes[part.row].res, 1,
-          v.nlabels) > 0 then
+        and round.times(v._shapes[s].res, v._shapes[s].res.other,
+          v._classes[part.row].res, 1) > 0 then
         return true
       end
     end

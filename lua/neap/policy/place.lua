@@ -26,9 +26,9 @@ local function bad_cost(v, task, alloc)
     :format(what, task.name, alloc.id), 0)
 end
 
-local function fits_others(free, need, nlabels)
+local function fits_others(other, need, nlabels)
   for k = 0, nlabels - 5 do
-    if free.other[k] + EPSILON < need.other[k] then
+    if other[k] + EPSILON < need.other[k] then
       return false
     end
   end
@@ -43,6 +43,9 @@ local function needs_others(need, nlabels)
   end
   return false
 end
+
+-- luacheck: push no max cyclomatic complexity
+-- (One loop without calls but `cost`, so that it becomes one trace.)
 
 -- Fill found_row and found_cost with the allocs that take class `c`.
 -- Returns how many there are, and the cheapest one's place in them.
@@ -59,7 +62,7 @@ local function scan(c, task, cost, ctx)
     local free = work[a].free
     if free.cpu >= cpu and free.mem >= mem and free.disk >= disk
       and free.gpu >= gpu and (may == nil or may[a] ~= 0)
-      and (not others or fits_others(free, need, nlabels)) then
+      and (not others or fits_others(work[a].other, need, nlabels)) then
       tried = tried + 1
       local alloc = view.alloc(rows + a, work + a, n)
       local x = cost(task, alloc, ctx)
@@ -78,6 +81,8 @@ local function scan(c, task, cost, ctx)
   place.candidates = place.candidates + tried
   return found, best
 end
+
+-- luacheck: pop
 
 local function before(i, j)
   local row, value = round.found_row, round.found_cost

@@ -46,17 +46,31 @@ local function holds(shape, min)
   return true
 end
 
+local function no_shape(wanted)
+  local names = {}
+  for i = 0, round.v.nshapes - 1 do
+    names[i + 1] = round.shape(i).name
+  end
+  error(("no shape of the menu answers the request for %s%s; there are: %s")
+    :format(wanted.shape and "'" .. tostring(wanted.shape) .. "'"
+      or "that much",
+      wanted.pool and " in pool " .. tostring(wanted.pool) or "",
+      table.concat(names, ", ")), 0)
+end
+
+local function answers(shape, wanted)
+  return (not wanted.pool or wanted.pool == shape.pool)
+    and (not wanted.shape or wanted.shape == shape.name)
+    and holds(shape, wanted.min or {})
+end
+
 -- The row of the shape that is meant: by name, or the cheapest that holds
 -- `min`.
 local function find(wanted)
   local best, best_price
-  local names = {}
   for i = 0, round.v.nshapes - 1 do
     local shape = round.shape(i)
-    names[i + 1] = shape.name
-    if (not wanted.pool or wanted.pool == shape.pool)
-      and (not wanted.shape or wanted.shape == shape.name)
-      and holds(shape, wanted.min or {}) then
+    if answers(shape, wanted) then
       local price = shape.price > 0 and shape.price
         or shape.res.cpu + shape.res.mem / 2 ^ 33
       if not best or price < best_price then
@@ -64,13 +78,7 @@ local function find(wanted)
       end
     end
   end
-  if not best then
-    error(("no shape of the menu answers the request for %s%s; there are: %s")
-      :format(wanted.shape and "'" .. tostring(wanted.shape) .. "'"
-        or "that much", wanted.pool and " in pool " .. tostring(wanted.pool)
-        or "", table.concat(names, ", ")), 0)
-  end
-  return best
+  return best or no_shape(wanted)
 end
 
 local function set_amounts(line, shape, min)

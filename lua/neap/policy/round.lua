@@ -34,26 +34,43 @@ end
 
 local task_size, alloc_size = 0, 0
 
+local OTHERS = 28 -- labels behind the first four
+
+-- Working copies of `n` allocs.
+local function new_allocs(n)
+  local rows = ffi.new("struct neap_alloc_work[?]", n)
+  local others = ffi.new("double[?]", n * OTHERS)
+  for i = 0, n - 1 do
+    rows[i].other = others + i * OTHERS
+  end
+  return rows, others
+end
+
 local function grow_work(v)
   round.tasks, task_size = grown(round.tasks, task_size,
     "struct neap_task_work[?]", v.nclasses)
-  local before = alloc_size
   local n = math.max(v.nallocs, v.npending)
-  round.allocs, alloc_size = grown(round.allocs, alloc_size,
-    "struct neap_alloc_work[?]", n)
-  if alloc_size ~= before then
-    round.pending = ffi.new("struct neap_alloc_work[?]", alloc_size)
-    round.open = ffi.new("int32_t[?]", alloc_size)
+  if n > alloc_size then
+    round.open, alloc_size = grown(round.open, alloc_size, "int32_t[?]", n)
+    -- the others are kept where the collector sees them
+    round.allocs, round.others = new_allocs(alloc_size)
+    round.pending, round.pending_others = new_allocs(alloc_size)
     round.found_row = ffi.new("int32_t[?]", alloc_size)
     round.found_cost = ffi.new("double[?]", alloc_size)
   end
 end
 
-local function copy_work(rows, work, n)
+local function copy_work(rows, work, n, nlabels)
   for i = 0, n - 1 do
-    work[i].free = rows[i].free
-    work[i].ntasks, work[i].idle = rows[i].ntasks, rows[i].idle
-    work[i].released = 0
+    local to, from = work[i], rows[i]
+    to.free.cpu, to.free.mem = from.free.cpu, from.free.mem
+    to.free.disk, to.free.gpu = from.free.disk, from.free.gpu
+    to.ntasks, to.idle, to.released = from.ntasks, from.idle, 0
+  end
+  if nlabels > 4 then
+    for i = 0, n - 1 do
+      ffi.copy(work[i].other, rows[i].free.other, 8 * (nlabels - 4))
+    end
   end
 end
 
@@ -90,8 +107,8 @@ function round.begin(v, p)
   for i = 0, v.nclasses - 1 do
     round.tasks[i].left = v._classes[i].count
   end
-  copy_work(v._allocs, round.allocs, v.nallocs)
-  copy_work(v._pending, round.pending, v.npending)
+  copy_work(v._allocs, round.allocs, v.nallocs, v.nlabels)
+  copy_work(v._pending, round.pending, v.npending, v.nlabels)
   round.nopen = copy_open(v)
 end
 
@@ -142,30 +159,32 @@ function round.shape(i)
   return view.shape(round.v._shapes + i, round.n)
 end
 
---- How many times `need` goes into `free`, at most `limit`.
-function round.times(free, need, limit, nlabels)
+--- How many times `need` goes into what is free, at most `limit`.
+-- @param free   something with cpu, mem, disk and gpu
+-- @param other  amounts of the other labels
+function round.times(free, other, need, limit)
   local n = limit
   if need.cpu > 0 then n = math.min(n, (free.cpu + EPSILON) / need.cpu) end
   if need.mem > 0 then n = math.min(n, (free.mem + EPSILON) / need.mem) end
   if need.disk > 0 then n = math.min(n, (free.disk + EPSILON) / need.disk) end
   if need.gpu > 0 then n = math.min(n, (free.gpu + EPSILON) / need.gpu) end
-  for k = 0, nlabels - 5 do
+  for k = 0, round.v.nlabels - 5 do
     local amount = need.other[k]
     if amount > 0 then
-      n = math.min(n, (free.other[k] + EPSILON) / amount)
+      n = math.min(n, (other[k] + EPSILON) / amount)
     end
   end
   return math.max(0, math.floor(n))
 end
 
-local function take(work, need, n, nlabels)
-  local free = work.free
+local function take(work, need, n)
+  local free, other = work.free, work.other
   free.cpu = free.cpu - n * need.cpu
   free.mem = free.mem - n * need.mem
   free.disk = free.disk - n * need.disk
   free.gpu = free.gpu - n * need.gpu
-  for k = 0, nlabels - 5 do
-    free.other[k] = free.other[k] - n * need.other[k]
+  for k = 0, round.v.nlabels - 5 do
+    other[k] = other[k] - n * need.other[k]
   end
   work.ntasks, work.idle = work.ntasks + n, 0
 end
@@ -178,23 +197,23 @@ end
 
 --- Is there room for a task of class `c` on alloc `a`?
 function round.fits(c, a)
-  local v = round.v
-  return round.times(round.allocs[a].free, v._classes[c].res, 1, v.nlabels) > 0
+  local work = round.allocs[a]
+  return round.times(work.free, work.other, round.v._classes[c].res, 1) > 0
 end
 
 --- Plan up to `n` tasks of class `c` for alloc `a`.
 -- @return how many there was room for
 function round.assign(c, a, n)
-  local v = round.v
   if not round.may(c, a) then
     return 0
   end
-  local need, task, alloc = v._classes[c].res, round.tasks[c], round.allocs[a]
-  n = round.times(alloc.free, need, math.min(n, task.left), v.nlabels)
+  local need, task = round.v._classes[c].res, round.tasks[c]
+  local alloc = round.allocs[a]
+  n = round.times(alloc.free, alloc.other, need, math.min(n, task.left))
   if n < 1 then
     return 0
   end
-  take(alloc, need, n, v.nlabels)
+  take(alloc, need, n)
   task.left = task.left - n
   if last ~= nil and last.a == c and last.b == a then
     last.n = last.n + n
@@ -209,15 +228,13 @@ end
 --- Count what pending request `p` will bring for class `c`.
 -- @return how many of the `left` tasks it covers
 function round.cover(c, p, left)
-  local v = round.v
-  local may = v._classes[c]._may_pending
-  if may ~= nil and may[p] == 0 then
+  local class, work = round.v._classes[c], round.pending[p]
+  if class._may_pending ~= nil and class._may_pending[p] == 0 then
     return 0
   end
-  local need = v._classes[c].res
-  local n = round.times(round.pending[p].free, need, left, v.nlabels)
+  local n = round.times(work.free, work.other, class.res, left)
   if n > 0 then
-    take(round.pending[p], need, n, v.nlabels)
+    take(work, class.res, n)
   end
   return n
 end

@@ -36,8 +36,8 @@ end
 --- Close what methods of strings would leave open, for the whole VM.
 function sandbox.lock_strings()
   local meta = getmetatable("")
-  string.rep = capped_rep(string.rep)
-  string.dump = nil
+  meta.__index.rep = capped_rep(string.rep)
+  meta.__index.dump = nil
   meta.__metatable = "locked"
 end
 
@@ -64,40 +64,44 @@ function sandbox.environment(require_fn)
   })
 end
 
---- Names of globals that a chunk uses and that are not there, without running
--- it: looks for the instructions that read and write globals.
--- @return list of "file:line: problem"
-function sandbox.lint(chunk, env)
-  local util = require "jit.util"
-  local op_get = bit.band(util.funcbc(load("return x"), 1), 0xff)
-  local op_set = bit.band(util.funcbc(load("x = 1"), 2), 0xff)
-  local problems, seen = {}, {}
-  local function visit(fn)
-    local info = util.funcinfo(fn)
-    for pc = 1, info.bytecodes - 1 do
-      local ins = util.funcbc(fn, pc)
-      local op = bit.band(ins, 0xff)
-      if op == op_get or op == op_set then
-        local name = util.funck(fn, -bit.rshift(ins, 16) - 1)
-        local at = util.funcinfo(fn, pc).loc
-        if op == op_set then
-          problems[#problems + 1] = ("%s: a policy has no globals: write "
-            .. "'local %s'"):format(at, name)
-        elseif rawget(env, name) == nil and not seen[name] then
-          seen[name] = true
-          problems[#problems + 1] = ("%s: there is no global '%s' in a policy%s")
-            :format(at, name, suggest.hint(name, env))
-        end
-      end
-    end
-    for i = -1, -info.gcconsts, -1 do
-      local const = util.funck(fn, i)
-      if type(const) == "proto" then
-        visit(const)
-      end
+local util = require "jit.util"
+-- The instructions that read and write globals, whatever their numbers are.
+local GET = bit.band(util.funcbc(load "return x", 1), 0xff)
+local SET = bit.band(util.funcbc(load "x = 1", 2), 0xff)
+
+-- Call use(name, at, is_write) for each use of a global in `fn`.
+local function each_global(fn, use)
+  local info = util.funcinfo(fn)
+  for pc = 1, info.bytecodes - 1 do
+    local ins = util.funcbc(fn, pc)
+    local op = bit.band(ins, 0xff)
+    if op == GET or op == SET then
+      use(util.funck(fn, -bit.rshift(ins, 16) - 1),
+        util.funcinfo(fn, pc).loc, op == SET)
     end
   end
-  visit(chunk)
+  for i = -1, -info.gcconsts, -1 do
+    local const = util.funck(fn, i)
+    if type(const) == "proto" then
+      each_global(const, use)
+    end
+  end
+end
+
+--- Wrong uses of globals in a chunk, found without running it.
+-- @return list of "file:line: problem"
+function sandbox.lint(chunk, env)
+  local problems, seen = {}, {}
+  each_global(chunk, function(name, at, is_write)
+    if is_write then
+      problems[#problems + 1] = ("%s: a policy has no globals: write "
+        .. "'local %s'"):format(at, name)
+    elseif rawget(env, name) == nil and not seen[name] then
+      seen[name] = true
+      problems[#problems + 1] = ("%s: there is no global '%s' in a policy%s")
+        :format(at, name, suggest.hint(name, env))
+    end
+  end)
   return problems
 end
 

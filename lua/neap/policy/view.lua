@@ -18,13 +18,16 @@ function view.declare(text)
   ffi.cdef((text:gsub("(%*%s*)([%a_][%w_]*)(%s*[,;])", "%1_%2%3")))
   ffi.cdef [[
     struct neap_task_work { double left; };
-    struct neap_alloc_work {
-      struct neap_amounts free;
-      double ntasks, idle;
-      int32_t released;
+    struct neap_four { double cpu, mem, disk, gpu; };
+    struct neap_alloc_work { // a line of the cache
+      struct neap_four free;
+      double *other; // free of the other labels
+      double ntasks, idle, released;
     };
     struct neap_amounts_ref {
-      const struct neap_amounts *_p; double _round;
+      const struct neap_four *_p;
+      const double *_other;
+      double _round;
     };
     struct neap_labels_ref { const void *_p; double _round; };
     struct neap_task_ref {
@@ -146,7 +149,7 @@ local function amounts_type(round)
       end
       local row = label_rows[name]
       if row then
-        return self._p.other[row]
+        return self._other[row]
       end
       local meant = misnomers[tostring(name):lower()]
       if meant then
@@ -178,6 +181,7 @@ end
 local KNOWN = "r._p.%s ~= 0 and r._p.%s or nil"
 local TEXT = "ref(r._p._%s)"
 local AMOUNTS = "ref(r._p.%s, r._round)"
+local FREE = "ref(r._work.free, r._work.other, r._round)"
 local LABELS = "ref(r._p._labels, r._round)"
 
 local function text(pointer)
@@ -190,7 +194,7 @@ local function task_fields(t)
     .. "ninputs depth")
   add(fields, KNOWN, "expect dur_mean dur_q50 dur_q95 due timeout")
   add(fields, TEXT, "id name user run", text)
-  add(fields, AMOUNTS, "res", t.amounts)
+  add(fields, AMOUNTS, "res", t.row_amounts)
   add(fields, LABELS, "labels", t.labels)
   add(fields, "r._work.left", "count")
   return fields
@@ -202,7 +206,7 @@ local function key_fields(t)
     .. "depth")
   add(fields, KNOWN, "expect")
   add(fields, TEXT, "id name user run", text)
-  add(fields, AMOUNTS, "res", t.amounts)
+  add(fields, AMOUNTS, "res", t.row_amounts)
   add(fields, LABELS, "labels", t.labels)
   add(fields, "1", "count")
   return fields
@@ -216,8 +220,8 @@ local function alloc_fields(t)
   add(fields, TEXT, "id", text)
   add(fields, "ref(r._p._pool_name)", "pool", text)
   add(fields, "r._p.phase == 0 and 'live' or 'requested'", "state")
-  add(fields, AMOUNTS, "total", t.amounts)
-  add(fields, "ref(r._work.free, r._round)", "free", t.amounts)
+  add(fields, AMOUNTS, "total", t.row_amounts)
+  add(fields, FREE, "free", t.amounts)
   add(fields, "r._work.%s", "ntasks idle")
   add(fields, LABELS, "labels", t.labels)
   return fields
@@ -231,7 +235,7 @@ local function shape_fields(t)
   add(fields, "r._p.elastic ~= 0", "elastic")
   add(fields, TEXT, "name", text)
   add(fields, "ref(r._p._pool_name)", "pool", text)
-  add(fields, AMOUNTS, "res", t.amounts)
+  add(fields, AMOUNTS, "res", t.row_amounts)
   return fields
 end
 
@@ -250,11 +254,15 @@ local alloc_methods = {
 function view.build()
   local round = ffi.new("struct neap_round_cell")
   local t = { amounts = amounts_type(round), labels = labels_type(round) }
+  local four = ffi.typeof("const struct neap_four *")
+  -- a handle on the amounts of a row of the view, which begin with the four
+  function t.row_amounts(amounts, n)
+    return t.amounts(ffi.cast(four, amounts), amounts.other, n)
+  end
   local function make(what, struct, fields, methods)
     return ffi.metatype(struct, metatable(what, round, fields, methods))
   end
   view.round = round
-  view.amounts = t.amounts
   view.task = make("task", "struct neap_task_ref", task_fields(t))
   view.key = make("task", "struct neap_key_ref", key_fields(t))
   view.alloc = make("alloc", "struct neap_alloc_ref", alloc_fields(t),

@@ -1,10 +1,14 @@
 /* See the header.
  *
+ * The first half of a budget is time on the clock, which costs nothing to
+ * read; the second half is time of this thread on a processor, so that a call
+ * is not cut off for what others on the machine do.
+ *
  * One timer per jail. It is not set and cleared around each call, which would
  * cost more than a short call: it is set when a call begins and it is not
  * running; when it fires, the handler looks whether a call has overrun, and
- * sets it again while one is under way. A burst of short calls costs one
- * system call per budget.
+ * sets it again while one is under way. A burst of short calls costs two
+ * system calls per budget.
  *
  * Handlers run on an alternate stack with nothing blocked (SA_NODEFER), so a
  * jump out of them leaves the signal mask as it was.
@@ -45,8 +49,10 @@ struct neap_jail {
     void *stack;
     sigjmp_buf out;
     int signal;
-    volatile int64_t deadline_ns; /* 0: no call under way */
-    volatile int64_t tick_ns;     /* when the timer fires; 0: it is not set */
+    volatile int64_t half_ns;  /* of the budget; 0: no call under way */
+    volatile int64_t begin_ns; /* of the call, monotonic */
+    volatile int64_t cpu_ns; /* of this thread when half was over; 0: not yet */
+    volatile int64_t tick_ns; /* when the timer fires; 0: it is not set */
 };
 
 /* Code in which a call must not be cut off: of all shared objects but
@@ -64,19 +70,19 @@ static const char *once_problem; /* NULL: ready */
 /* The jail that is calling on this thread. */
 static _Thread_local struct neap_jail *volatile calling;
 
-static int64_t now_ns(void)
+NO_SANITIZE static int64_t read_ns(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return t.tv_sec * NEAP_SEC + t.tv_nsec;
 }
 
-static void set_timer(struct neap_jail *jail, int64_t ns)
+NO_SANITIZE static void set_timer(struct neap_jail *jail, int64_t ns)
 {
     struct itimerspec spec = { .it_value = { ns / NEAP_SEC, ns % NEAP_SEC } };
 
-    jail->tick_ns = now_ns() + ns;
+    jail->tick_ns = read_ns(CLOCK_MONOTONIC) + ns;
     timer_settime(jail->timer, 0, &spec, NULL);
 }
 
@@ -147,10 +153,24 @@ NO_SANITIZE static int is_in(uintptr_t pc, int count)
 NO_SANITIZE static _Noreturn void leave(struct neap_jail *jail, int sig)
 {
     jail->signal = sig;
-    jail->deadline_ns = 0;
+    jail->half_ns = 0;
     NO_RETURN_COMING();
     siglongjmp(jail->out,
                sig == SIGRTMIN ? NEAP_JAIL_OVERRUN : NEAP_JAIL_FAULT);
+}
+
+/* How long the call may still go on, in nanoseconds. */
+NO_SANITIZE static int64_t left_ns(struct neap_jail *jail)
+{
+    int64_t left = jail->begin_ns + jail->half_ns - read_ns(CLOCK_MONOTONIC);
+    int64_t cpu = read_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    if (jail->cpu_ns == 0) {
+        if (left > 0)
+            return left;
+        jail->cpu_ns = cpu;
+    }
+    return jail->cpu_ns + jail->half_ns - cpu;
 }
 
 NO_SANITIZE static void on_timer(int sig, siginfo_t *info, void *context)
@@ -158,21 +178,16 @@ NO_SANITIZE static void on_timer(int sig, siginfo_t *info, void *context)
     struct neap_jail *jail = info->si_value.sival_ptr;
     int64_t left;
 
-    if (jail != calling || jail->deadline_ns == 0) {
+    if (jail != calling || jail->half_ns == 0) {
         jail->tick_ns = 0;
         return;
     }
-    left = jail->deadline_ns - now_ns();
-    if (left > 0) {
-        set_timer(jail, left);
-        return;
+    left = left_ns(jail);
+    if (left <= 0 && !is_in(program_counter(context), no_jump_count)) {
+        jail->tick_ns = 0;
+        leave(jail, sig);
     }
-    if (is_in(program_counter(context), no_jump_count)) {
-        set_timer(jail, RETRY_NS);
-        return;
-    }
-    jail->tick_ns = 0;
-    leave(jail, sig);
+    set_timer(jail, left > RETRY_NS ? left : RETRY_NS);
 }
 
 /* A fault in a jailed call ends the call, also one in libc, which was given a
@@ -184,7 +199,7 @@ NO_SANITIZE static void on_fault(int sig, siginfo_t *info, void *context)
     struct neap_jail *jail = calling;
 
     (void)info;
-    if (jail && jail->deadline_ns != 0 &&
+    if (jail && jail->half_ns != 0 &&
         !is_in(program_counter(context), program_count))
         leave(jail, sig);
     for (int i = 0; i < 3; i++) {
@@ -301,11 +316,14 @@ enum neap_jail_end neap_jail_call(struct neap_jail *jail, int64_t budget_ns,
 
     if (end == NEAP_JAIL_RETURNED) {
         calling = mine;
-        mine->deadline_ns = now_ns() + budget_ns;
-        if (mine->tick_ns == 0 || mine->tick_ns > mine->deadline_ns)
-            set_timer(mine, budget_ns);
+        mine->begin_ns = read_ns(CLOCK_MONOTONIC);
+        mine->cpu_ns = 0;
+        mine->half_ns = budget_ns / 2 + 1;
+        if (mine->tick_ns == 0 ||
+            mine->tick_ns > mine->begin_ns + mine->half_ns)
+            set_timer(mine, mine->half_ns);
         fn(arg);
-        mine->deadline_ns = 0;
+        mine->half_ns = 0;
     }
     calling = NULL;
     return (enum neap_jail_end)end;

@@ -31,7 +31,8 @@ enum neap_jail_end {
 struct neap_jail *neap_jail_create(struct neap_err *err);
 void neap_jail_destroy(struct neap_jail *jail); /* NULL is fine */
 
-/* Run fn(arg) for at most `budget_ns`. Not from inside another one. */
+/* Run fn(arg) for at most `budget_ns`: half of it on the clock, half of it in
+ * processor time, so longer on a machine that is busy. Not from inside another one. */
 enum neap_jail_end neap_jail_call(struct neap_jail *jail, int64_t budget_ns,
                                   void (*fn)(void *arg), void *arg);
 int neap_jail_signal(const struct neap_jail *jail); /* of the last fault */
