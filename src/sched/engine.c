@@ -292,7 +292,7 @@ void neap_engine_stop(struct neap_engine *engine, bool drain)
             neap_engine_abort_run(engine, run, reason);
             continue;
         }
-        neap_engine_end_run(engine, run, NEAP_RUN_ABORTED, NULL);
+        neap_run_script_ended(run, NEAP_RUN_ABORTED, NULL);
         (void)neap_engine_cancel_run(engine, run, false, reason);
     }
     neap_sched_stop(engine->sched, drain, neap_clock_mono_ns());

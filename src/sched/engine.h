@@ -69,10 +69,6 @@ struct neap_run_task *neap_engine_find_task(const struct neap_engine *engine,
 int neap_engine_submit(struct neap_engine *engine, struct neap_run *run,
                        const json_t *tasks, int *ret_at,
                        struct neap_spec_where *where, struct neap_err *err);
-/* The script is over: the run ends in `state` when its tasks have. `error`:
- * JSON object or NULL; copied. A second end is ignored. */
-void neap_engine_end_run(struct neap_engine *engine, struct neap_run *run,
-                         enum neap_run_state state, const char *error);
 /* Cancel what waits and is queued, and with `stop` what runs too. Returns how
  * many tasks that touched. */
 int neap_engine_cancel_run(struct neap_engine *engine, struct neap_run *run,

@@ -50,7 +50,6 @@ void neap_engine_event(struct neap_run_task *task, int kind, const void *what,
 /* For every run that goes on; `text` is copied. */
 void neap_engine_event_all(struct neap_engine *engine, int kind,
                            const char *text);
-void neap_engine_check_run(struct neap_run *run); /* end it if complete */
 
 /* engine_attempt.c: attempts on allocs */
 void neap_engine_start_task(void *ctx, struct neap_task *queued,

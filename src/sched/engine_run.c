@@ -108,37 +108,12 @@ int neap_engine_start_run(struct neap_engine *engine, struct neap_run *run,
     return 0;
 }
 
-void neap_engine_check_run(struct neap_run *run)
-{
-    struct neap_event event = { neap_clock_wall_ns(), NULL, NULL,
-                                NEAP_EVENT_RUN_END, 0 };
-
-    if (run->state != NEAP_RUN_RUNNING || !neap_run_complete(run))
-        return;
-    run->state = run->script_state;
-    run->ended_ns = event.at_ns;
-    neap_event_add(&run->events, &event);
-    neap_history_close(run->history, run);
-    run->history = NULL;
-}
-
-void neap_engine_end_run(struct neap_engine *engine, struct neap_run *run,
-                         enum neap_run_state state, const char *error)
-{
-    if (run->script_ended)
-        return;
-    run->script_ended = true;
-    run->script_state = state;
-    run->error = neap_keep_copy(run->store, error);
-    neap_engine_check_run(run);
-}
-
 void neap_engine_abort_run(struct neap_engine *engine, struct neap_run *run,
                            const char *reason)
 {
     if (run->state != NEAP_RUN_RUNNING)
         return;
     if (!run->script_ended)
-        neap_engine_end_run(engine, run, NEAP_RUN_ABORTED, NULL);
+        neap_run_script_ended(run, NEAP_RUN_ABORTED, NULL);
     (void)neap_engine_cancel_run(engine, run, true, reason);
 }

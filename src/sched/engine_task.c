@@ -232,7 +232,7 @@ void neap_engine_task_over(struct neap_engine *engine,
         neap_graph_done(task, on_ready, engine);
     else
         neap_graph_skip(task, on_skip, engine);
-    neap_engine_check_run(task->run);
+    neap_run_check_end(task->run);
 }
 
 /* ---- what people ask for ---- */

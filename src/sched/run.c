@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "sched/graph.h"
+#include "sched/history.h"
 #include "sched/reader.h"
 
 static const char *const state_names[] = {
@@ -174,9 +176,30 @@ int neap_run_add(struct neap_run *run, const json_t *list,
     return (int)count;
 }
 
-bool neap_run_complete(const struct neap_run *run)
+void neap_run_check_end(struct neap_run *run)
 {
-    return run->script_ended && run->nover == run->ntasks;
+    struct neap_event end = { neap_clock_wall_ns(), NULL, NULL,
+                              NEAP_EVENT_RUN_END, 0 };
+
+    if (run->state != NEAP_RUN_RUNNING || !run->script_ended ||
+        run->nover < run->ntasks)
+        return;
+    run->state = run->script_state;
+    run->ended_ns = end.at_ns;
+    neap_event_add(&run->events, &end);
+    neap_history_close(run->history, run);
+    run->history = NULL;
+}
+
+void neap_run_script_ended(struct neap_run *run, enum neap_run_state state,
+                           const char *error)
+{
+    if (run->script_ended)
+        return;
+    run->script_ended = true;
+    run->script_state = state;
+    run->error = neap_keep_copy(run->store, error);
+    neap_run_check_end(run);
 }
 
 void neap_run_watch(struct neap_run *run, struct neap_run_watch *watch)

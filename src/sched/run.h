@@ -64,8 +64,13 @@ int neap_run_add(struct neap_run *run, const json_t *list,
                  struct neap_labels *labels, int64_t wall_ns, int *ret_at,
                  struct neap_spec_where *where, struct neap_err *err);
 
-/* Is every task over and the script too? */
-bool neap_run_complete(const struct neap_run *run);
+/* The script is over: the run ends in `state` when its tasks have. `error`:
+ * JSON object or NULL; copied. A second end is ignored. */
+void neap_run_script_ended(struct neap_run *run, enum neap_run_state state,
+                           const char *error);
+/* If the script and every task are over: the run is, its log and its record
+ * say so, and nothing will be added to them. */
+void neap_run_check_end(struct neap_run *run);
 
 void neap_run_watch(struct neap_run *run, struct neap_run_watch *watch);
 void neap_run_unwatch(struct neap_run *run, struct neap_run_watch *watch);

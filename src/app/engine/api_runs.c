@@ -248,8 +248,7 @@ void api_end_run(struct app *app, struct request *request, const char *id,
     if (rc < 0) {
         api_refuse(reply, rc, field, -1, &err);
     } else {
-        neap_engine_end_run(app->engine, run, (enum neap_run_state)end.state,
-                            end.error);
+        neap_run_script_ended(run, (enum neap_run_state)end.state, end.error);
         neap_row_run(&out, run, "neap.run/1");
     }
     free(end.error);
