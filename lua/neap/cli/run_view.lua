@@ -117,7 +117,7 @@ local function on_event(self, event)
   local words = event_words[event.kind]
   if words and (self.verbose or always[event.kind]) then
     self.out:note("· %s", text.clean(words(event)))
-  elseif self.verbose and event.row then
+  elseif self.verbose and event.row and event.row.name then
     self.out:note("· %s %s %s", event.row.id, event.row.name,
                   event.row.state)
   end
