@@ -17,6 +17,7 @@ end
 
 -- Read on in one stream. ⏸ Returns whether anything new was there.
 local function advance(task, stream)
+  task.session:wait_known(task)
   local reply = task.session.conn:raw("GET",
     ("/v1/tasks/%s/log?stream=%s&offset=%d"):format(task.id, stream.name,
       stream.offset))

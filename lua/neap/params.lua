@@ -10,9 +10,12 @@ local check = require "neap.check"
 local errors = require "neap.errors"
 local json = require "neap.json"
 local suggest = require "neap.suggest"
+local types = require "neap.param_types"
 local units = require "neap.units"
 
 local params = { values = {} }
+
+local from_text = types.from_text
 
 local given, script
 
@@ -26,48 +29,6 @@ function params.exit(code)
   os.exit(code)
 end
 
-local booleans = {
-  ["true"] = true, yes = true, on = true, ["1"] = true,
-  ["false"] = false, no = false, off = false, ["0"] = false,
-}
-
--- Convert a text; return nil and what was expected when it does not fit.
-local from_text = {
-  string = function(text) return text end,
-  path = function(text) return text end,
-  glob = function(text) return text end,
-  number = function(text)
-    return tonumber(text), "a number"
-  end,
-  integer = function(text)
-    local n = tonumber(text)
-    return n and n == math.floor(n) and n or nil, "a whole number"
-  end,
-  boolean = function(text)
-    return booleans[text], "true or false"
-  end,
-  size = function(text)
-    return units.parse_size(tonumber(text) or text)
-  end,
-  duration = function(text)
-    return units.parse_time(tonumber(text) or text)
-  end,
-  list = function(text)
-    local items = {}
-    for item in (text .. ","):gmatch("(.-),") do
-      if item ~= "" then
-        items[#items + 1] = item
-      end
-    end
-    return items
-  end,
-}
-
-local lua_type = {
-  string = "string", path = "string", glob = "string", number = "number",
-  integer = "number", boolean = "boolean", list = "table",
-}
-
 local fields = {
   default = true, type = true, required = true, min = true, max = true,
   allowed = true, doc = true,
@@ -79,40 +40,17 @@ local function usage(fmt, ...)
   })
 end
 
-local function guess_type(default)
-  if type(default) == "number" then
-    return default == math.floor(default) and "integer" or "number"
-  elseif type(default) == "table" then
-    return "list"
-  end
-  return type(default) == "nil" and "string" or type(default)
-end
-
 local function check_declaration(name, decl)
   local what = ("parameter '%s'"):format(tostring(name))
   check.name(name, "name of a parameter", name)
   check.type(decl, "table", what, name)
   check.fields(decl, fields, what)
-  local kind = decl.type or guess_type(decl.default)
+  local kind = decl.type or types.guess(decl.default)
   check.one_of(kind, from_text, "type of " .. what, name)
   if decl.allowed then
     check.list(decl.allowed, "allowed of " .. what, name)
   end
   return kind
-end
-
--- A value that is no text: from a params file or the default.
-local function from_value(kind, value)
-  if kind == "size" or kind == "duration" then
-    return from_text[kind](value)
-  end
-  if type(value) ~= lua_type[kind] then
-    return nil, ("a %s, not %s"):format(kind, check.show(value))
-  end
-  if kind == "integer" and value ~= math.floor(value) then
-    return nil, "a whole number"
-  end
-  return value
 end
 
 local function check_limits(name, decl, kind, value)
@@ -148,7 +86,7 @@ local function convert(name, decl, kind, value)
   if type(value) == "string" then
     out, expected = from_text[kind](value)
   else
-    out, expected = from_value(kind, value)
+    out, expected = types.from_value(kind, value)
   end
   if out == nil then
     usage("--%s: expected %s; got %s", name, expected, check.show(value))

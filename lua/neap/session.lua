@@ -105,7 +105,13 @@ function Session:over(task, was_running)
   if phase ~= "done" then
     self.ended_badly[task.n] = task
   elseif task.unused then
-    task.unused.done = true
+    local left, made = task.unused, task.row.outputs or {}
+    left.done = true
+    for _, output in ipairs(left.names) do
+      if output.optional and not made[output.name] then
+        session.used(task, output.name) -- there is nothing to use
+      end
+    end
   end
 end
 
@@ -344,10 +350,22 @@ function Session:patch(task, changes)
   end)
 end
 
---- GET from the engine. ⏸
-function Session:get(path)
-  self:wait_run()
-  return self.conn:get(path)
+--- Wait until the engine knows the task, or it has ended here. ⏸
+function Session:wait_known(task)
+  if task.acked or task.settled then
+    return
+  end
+  loop.wait(function(wake)
+    when_acked(task, wake)
+    promise.on(task, function() wake() end)
+  end)
+end
+
+--- GET below /v1/tasks/ID of a task; raises E_NOENT when the engine never got
+-- it. ⏸
+function Session:get(task, path)
+  self:wait_known(task)
+  return self.conn:get("/v1/tasks/" .. task.id .. (path or ""))
 end
 
 --- Cancel the run: "finish" (what waits or is queued) or "stop" (all).

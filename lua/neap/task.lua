@@ -313,13 +313,13 @@ end
 
 --- t:attempts() → list of { n, alloc, node, started, ended, … } ⏸
 function Task:attempts()
-  local reply = self.session:get("/v1/tasks/" .. self.id)
+  local reply = self.session:get(self)
   return reply.task and reply.task.attempts or {}
 end
 
 --- t:why() → explain table; print it. ⏸
 function Task:why()
-  local why = self.session:get("/v1/tasks/" .. self.id .. "/why")
+  local why = self.session:get(self, "/why")
   why.name = why.name or self.name
   return setmetatable(why, { __tostring = require("neap.view").why })
 end

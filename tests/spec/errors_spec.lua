@@ -18,7 +18,8 @@ error[E_EXIT]: task 'bwa-mem' (r7.3) exited with 1
 
   it("show causes once, hints, and the place of Lua's own errors", function()
     local cause = errors.new("E_EXIT", "it failed", { stderr_tail = "why" })
-    local err = errors.new("E_UPSTREAM", "skipped", { cause = cause, hint = "h" })
+    local err = errors.new("E_UPSTREAM", "skipped",
+      { cause = cause, hint = "h" })
     cause.cause = err
     local text = errors.format(err)
     assert.truthy(text:find("  because: E_EXIT: it failed\n  | why", 1, true))

@@ -302,7 +302,8 @@ describe("collections", function()
 
   it("reduce, fold, chunk, zip, product, group, range", function()
     local levels = {}
-    assert.equal("((123)(45)6)", neap.reduce_tree({ "1", "2", "3", "4", "5", "6" },
+    local digits = { "1", "2", "3", "4", "5", "6" }
+    assert.equal("((123)(45)6)", neap.reduce_tree(digits,
       function(parts, level)
         levels[#levels + 1] = level
         if level == 2 then

@@ -155,7 +155,8 @@ describe("files", function()
 
   it("as futures wait for their task", function()
     fake.engine.behave = function()
-      return { outputs = { o = "made\n", d = { ["x/1"] = "one" }, none = false } }
+      return { outputs = { o = "made\n", d = { ["x/1"] = "one" },
+        none = false } }
     end
     local summary = fake_core.run(function()
       local t = neap.task { name = "t", cmd = "x",

@@ -10,9 +10,11 @@ describe("params", function()
   end)
 
   local spec = {
-    name = { default = "x", doc = "a name" }, n = { default = 3, min = 1, max = 9 },
+    name = { default = "x", doc = "a name" },
+    n = { default = 3, min = 1, max = 9 },
     r = { default = 0.5 }, flag = { default = false },
-    mem = { default = "1GiB", type = "size" }, t = { default = 5, type = "duration" },
+    mem = { default = "1GiB", type = "size" },
+    t = { default = 5, type = "duration" },
     list = { type = "list", default = {} }, mode = { default = "a",
       allowed = { "a", "b" } }, must = { type = "path", required = true },
   }
@@ -70,7 +72,8 @@ describe("params", function()
   end)
 
   it("come from a file below the command line", function()
-    for _, case in ipairs { { ".lua", "return { n = 7, mem = 2 * MiB, must = 'f' }" },
+    for _, case in ipairs {
+      { ".lua", "return { n = 7, mem = 2 * MiB, must = 'f' }" },
       { ".json", '{"n":7,"mem":2097152,"must":"f"}' } } do
       local path = os.tmpname() .. case[1]
       local file = assert(io.open(path, "w"))

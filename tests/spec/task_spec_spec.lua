@@ -31,7 +31,8 @@ describe("a task's spec", function()
       { "E_SPEC", "cmd of task 'x' is empty", cmd = " " },
       { "E_SPEC", "empty list", cmd = {} },
       { "E_SPEC", "cmd of task 'x' must be", cmd = 12 },
-      { "E_UNIT", "mem of task 'x': '12 parsecs' is no size", mem = "12 parsecs" },
+      { "E_UNIT", "mem of task 'x': '12 parsecs' is no size",
+        mem = "12 parsecs" },
       { "E_UNIT", "timeout of task 'x': 'soon' is no time", timeout = "soon" },
       { "E_SPEC", "cpu of task 'x'", cpu = "two" },
       { "E_SPEC", "cpu of task 'x'", cpu = 0 },
@@ -49,12 +50,15 @@ describe("a task's spec", function()
       { "E_SPEC", "retry", retry = { maxx = 1 } },
       { "E_SPEC", "retry.on", retry = { max = 1, on = { "boom" } } },
       { "E_SPEC", "no resource", retry = { max = 1, grow = { ram = 2 } } },
-      { "E_SPEC", "a path is written neap.file(path)", inputs = { a = "b.txt" } },
+      { "E_SPEC", "a path is written neap.file(path)",
+        inputs = { a = "b.txt" } },
       { "E_SPEC", "'disk'", res = { disk = 1 } },
-      { "E_SPEC", "not supported by this version: image", image = "docker://x" },
-      { "E_SPEC", "not supported by this version: sandbox", sandbox = "bwrap" },
+      { "E_SPEC", "not supported by this version: image", image = "oci:x" },
+      { "E_SPEC", "not supported by this version: sandbox",
+        sandbox = "bwrap" },
       { "E_SPEC", "not supported by this version: net", net = false },
-      { "E_SPEC", "not supported by this version: modules", modules = { "bwa" } },
+      { "E_SPEC", "not supported by this version: modules",
+        modules = { "bwa" } },
       { "E_SPEC", "publish", publish = { nope = "x" } },
     }
     for _, case in ipairs(cases) do
@@ -124,7 +128,8 @@ describe("a task's spec", function()
   end)
 
   it("puts lists into numbered folders and names a bare list", function()
-    local got = wire { name = "cat", cmd = { "cat", "{{inputs}}", "x{{inputs}}" },
+    local got = wire { name = "cat",
+      cmd = { "cat", "{{inputs}}", "x{{inputs}}" },
       inputs = { neap.file "b.txt", neap.file "a b.txt" } }
     assert.same({ "cat", "in/inputs/0001/b.txt", "in/inputs/0002/a b.txt",
       "xin/inputs/0001/b.txt in/inputs/0002/a b.txt" }, got.cmd)

@@ -37,8 +37,9 @@ describe("templates", function()
     local cmd = rendered { cpu = 2, mem = "1536MiB",
       vars = { opt = "-a -b", list = { "x y", 2 } }, labels = { l = "v w" },
       outputs = { o = "o.txt" },
-      cmd = "p {{!opt}} {{opt}} {{list}} {{res.cpu}} {{res.mem}} {{res.mem:GiB}}"
-        .. " {{task.id}} {{task.name}} {{run.id}} {{labels.l}} {{tmp}}"
+      cmd = "p {{!opt}} {{opt}} {{list}} {{res.cpu}} {{res.mem}}"
+        .. " {{res.mem:GiB}} {{task.id}}"
+        .. " {{task.name}} {{run.id}} {{labels.l}} {{tmp}}"
         .. " {{outputs}} {{task.attempt}}" }
     assert.equal("p -a -b '-a -b' 'x y' 2 2 1610612736 1 r7.1 t r7 'v w' tmp"
       .. " out/o.txt \001task.attempt\001", cmd)

@@ -3,7 +3,8 @@ local units = require "neap.units"
 describe("units", function()
   it("reads sizes in powers of 1000 and of 1024", function()
     local cases = {
-      [12] = 12, ["1B"] = 1, ["1kB"] = 1000, ["2MB"] = 2e6, ["1.5GiB"] = 1.5 * 2 ^ 30,
+      [12] = 12, ["1B"] = 1, ["1kB"] = 1000, ["2MB"] = 2e6,
+      ["1.5GiB"] = 1.5 * 2 ^ 30,
       ["4K"] = 4096, ["1M"] = 2 ^ 20, ["3 GiB"] = 3 * 2 ^ 30, ["1T"] = 2 ^ 40,
       ["1TB"] = 1e12, [1.9] = 1,
     }
@@ -13,7 +14,8 @@ describe("units", function()
   end)
 
   it("refuses what is no size and says what would be", function()
-    for _, bad in ipairs { "12", "x", "1XB", "-1B", "1e3MB", "", "1 2B", "GiB" } do
+    for _, bad in ipairs { "12", "x", "1XB", "-1B", "1e3MB", "", "1 2B",
+      "GiB" } do
       local size, message = units.parse_size(bad)
       assert.is_nil(size, bad)
       assert.truthy(message:find("KiB MiB GiB TiB", 1, true), message)
