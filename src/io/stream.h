@@ -6,11 +6,12 @@
 #ifndef NEAP_IO_STREAM_H
 #define NEAP_IO_STREAM_H
 
+#include <stdint.h>
+
+#include <uv.h>
+
 #include "base/buf.h"
 #include "base/err.h"
-
-#include <stdint.h>
-#include <uv.h>
 
 struct neap_stream;
 struct neap_listener;
@@ -49,7 +50,8 @@ struct neap_buf *neap_stream_out(struct neap_stream *stream);
 /* The same, but it may wait for the next flush, whoever asks for it. */
 struct neap_buf *neap_stream_out_lazy(struct neap_stream *stream);
 void neap_stream_flush(struct neap_stream *stream);
-void neap_stream_close(struct neap_stream *stream); /* what is queued is tried once */
+void neap_stream_close(
+    struct neap_stream *stream); /* what is queued is tried once */
 int neap_stream_fd(const struct neap_stream *stream);
 
 #endif

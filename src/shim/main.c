@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #include "cluster/shim_proto.h"
-#include "task.h"
-#include "tree.h"
+#include "shim/task.h"
+#include "shim/tree.h"
 
 enum { SWEEP_MS = 20, FIRST_ROOM = 16 << 10 };
 

@@ -3,7 +3,7 @@
  * The child borrows our memory until it executes, so it touches nothing but
  * its own locals and step and number of `start`, where it says what failed.
  */
-#include "task.h"
+#include "shim/task.h"
 
 #include <errno.h>
 #include <fcntl.h>

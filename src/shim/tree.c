@@ -2,7 +2,7 @@
  * of all of them, so none escapes by setsid or a double fork. A process that
  * forks while the list is made may be missed: the caller repeats SIGKILL until
  * there is no child left. */
-#include "tree.h"
+#include "shim/tree.h"
 
 #include <fcntl.h>
 #include <signal.h>
