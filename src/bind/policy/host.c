@@ -27,18 +27,6 @@ static const struct neap_policy_limits default_limits = {
     .mem_bytes = (size_t)64 << 20,
 };
 
-const char *neap_policy_kind_name(enum neap_policy_kind kind)
-{
-    return kind == NEAP_POLICY_PACK ? "pack" : "priority";
-}
-
-const char *neap_policy_state_name(enum neap_policy_state state)
-{
-    static const char *const name[] = { "none", "active", "quarantined" };
-
-    return name[state];
-}
-
 static int call_pack(void *ctx, const struct neap_view *view,
                      struct neap_plan *plan, struct neap_err *err)
 {

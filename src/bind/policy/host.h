@@ -17,13 +17,11 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "bind/policy/types.h"
 #include "core/policy.h"
 #include "core/res.h"
 
 struct neap_policy_host;
-
-enum neap_policy_kind { NEAP_POLICY_PACK, NEAP_POLICY_PRIORITY };
-const char *neap_policy_kind_name(enum neap_policy_kind kind); /* "pack" */
 
 /* Create a host without policies.
  *
@@ -61,29 +59,13 @@ const struct neap_pack_policy *neap_policy_host_pack(
 const struct neap_priority_policy *neap_policy_host_priority(
     struct neap_policy_host *host);
 
-/* Called for each failed call of a policy and once for its quarantine, on the
- * loop thread, inside the call. `policy` is "name@digest"; both borrowed. */
-typedef void (*neap_policy_error_fn)(void *ctx, const char *policy,
-                                     const char *text);
+/* Told about failures (types.h); NULL: nobody. */
 void neap_policy_host_on_error(struct neap_policy_host *host,
                                neap_policy_error_fn fn, void *ctx);
 
-/* Budgets of a call; slow calls are only counted. 0 keeps what is set. */
-struct neap_policy_limits {
-    int64_t slow_ns;  /* default 5 ms */
-    int64_t hang_ns;  /* default 50 ms */
-    int64_t load_ns;  /* of a load with its checks, default 2 s */
-    size_t mem_bytes; /* of a VM, default 64 MiB */
-};
+/* 0 keeps what is set. */
 void neap_policy_host_set_limits(struct neap_policy_host *host,
                                  const struct neap_policy_limits *limits);
-
-enum neap_policy_state {
-    NEAP_POLICY_NONE,
-    NEAP_POLICY_ACTIVE,
-    NEAP_POLICY_QUARANTINED
-};
-const char *neap_policy_state_name(enum neap_policy_state state);
 
 /* What is known of the policy of a kind; strings borrowed until the next load
  * or failure. */

@@ -8,9 +8,9 @@
 #ifndef NEAP_BIND_POLICY_SLOT_H
 #define NEAP_BIND_POLICY_SLOT_H
 
-#include "bind/policy/host.h"
 #include "bind/policy/states.h"
 #include "bind/policy/strikes.h"
+#include "bind/policy/types.h"
 #include "bind/policy/vm.h"
 
 /* What the slots of a host share. */

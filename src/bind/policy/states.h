@@ -3,7 +3,7 @@
 #ifndef NEAP_BIND_POLICY_STATES_H
 #define NEAP_BIND_POLICY_STATES_H
 
-#include "bind/policy/host.h"
+#include "bind/policy/types.h"
 
 struct neap_saved_state {
     enum neap_policy_kind kind;

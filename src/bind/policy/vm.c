@@ -1,13 +1,9 @@
-/* See the header.
- *
- * The way in is the same for all calls: enter() runs a function of the driver
- * by lua_pcall inside neap_jail_call. Arguments travel in `vm->call`, which
- * the driver reads through FFI, so that nothing has to be pushed that could
- * fail for lack of memory. What does push (load, open) runs in lua_cpcall. */
+/* Arguments of the driver's functions travel in `vm->call`, which the driver
+ * reads through FFI, so that a call pushes nothing that could fail for lack of
+ * memory. What does push (load, open, check) may raise and runs by itself. */
 #include "bind/policy/vm.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,10 +11,9 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "bind/policy/arena.h"
 #include "bind/policy/call.h"
+#include "bind/policy/guarded.h"
 #include "bind/policy/params.h"
 #include "core/strmap.h"
 
@@ -36,8 +31,7 @@ static const char *const entry_name[ENTRIES] = { "pack",  "explain", "key",
 
 struct neap_vm {
     struct neap_vm_config config;
-    struct neap_arena arena;
-    lua_State *L;     /* NULL: dead */
+    struct neap_guarded guarded;
     int ref[ENTRIES]; /* the driver's functions */
     struct neap_policy_call call;
     struct neap_plan scratch; /* for the checks */
@@ -46,80 +40,16 @@ struct neap_vm {
 /* What a protected load or open works on. */
 struct work {
     struct neap_vm *vm;
-    lua_CFunction fn;
     const struct neap_vm_policy *policy;
     struct json_t *params;
     struct neap_vm_opened *opened;
-    int status;        /* of lua_pcall or lua_cpcall */
-    int ref, nresults; /* enter() */
 };
 
-static const char *signal_text(int sig)
+static int run(struct neap_vm *vm, lua_CFunction fn, struct work *work,
+               struct neap_err *err)
 {
-    return sig == SIGSEGV ? "SIGSEGV" : sig == SIGBUS ? "SIGBUS" : "SIGFPE";
-}
-
-/* The VM is garbage now: only its memory can be taken back. */
-static int killed(struct neap_vm *vm, enum neap_jail_end end, int64_t budget_ns,
-                  struct neap_err *err)
-{
-    vm->L = NULL;
-    neap_arena_deinit(&vm->arena);
-    if (end == NEAP_JAIL_OVERRUN)
-        return neap_err_set(err, NEAP_ETIMEOUT,
-                            "ran for more than %lld ms and was stopped",
-                            (long long)(budget_ns / NEAP_MSEC));
-    return neap_err_set(err, NEAP_EFATAL, "crashed (%s) and was stopped",
-                        signal_text(neap_jail_signal(vm->config.jail)));
-}
-
-static int lua_failed(struct neap_vm *vm, struct neap_err *err)
-{
-    const char *text = lua_type(vm->L, -1) == LUA_TSTRING
-                           ? lua_tostring(vm->L, -1)
-                           : "it raised an error that is no text";
-    int rc = neap_err_set(err, NEAP_EEVAL, "%s", text);
-
-    lua_settop(vm->L, 0);
-    return rc;
-}
-
-static int dead(struct neap_err *err)
-{
-    return neap_err_set(err, NEAP_EUNAVAILABLE, "its VM was stopped");
-}
-
-/* ---- protected pieces of C: load, open, check ---- */
-
-static int run_protected(lua_State *L)
-{
-    struct work *work = lua_touserdata(L, 1);
-
-    return work->fn(L);
-}
-
-static void jailed_work(void *arg)
-{
-    struct work *work = arg;
-
-    work->status = lua_cpcall(work->vm->L, run_protected, work);
-}
-
-static int do_work(struct work *work, struct neap_err *err)
-{
-    struct neap_vm *vm = work->vm;
-    enum neap_jail_end end;
-
-    if (!vm->L)
-        return dead(err);
-    end =
-        neap_jail_call(vm->config.jail, vm->config.load_ns, jailed_work, work);
-    if (end != NEAP_JAIL_RETURNED)
-        return killed(vm, end, vm->config.load_ns, err);
-    if (work->status != 0)
-        return lua_failed(vm, err);
-    lua_settop(vm->L, 0);
-    return 0;
+    work->vm = vm;
+    return neap_guarded_run(&vm->guarded, fn, work, vm->config.load_ns, err);
 }
 
 /* package.preload[name] = chunk, for each module. Raises. */
@@ -178,53 +108,33 @@ struct neap_vm *neap_vm_create(const struct neap_vm_config *config,
                                struct neap_err *err)
 {
     struct neap_vm *vm = NEAP_NEW(struct neap_vm);
-    struct work work = { .vm = vm, .fn = load_driver };
-    int rc = neap_arena_init(&vm->arena, config->mem_bytes);
+    struct work work = { .policy = NULL };
+    int rc;
 
     vm->config = *config;
+    rc = neap_guarded_init(&vm->guarded, config->jail, config->mem_bytes, err);
+    if (rc == 0)
+        rc = run(vm, load_driver, &work, err);
     if (rc < 0) {
-        neap_err_errno(err, -rc, "memory for a policy");
-        goto fail;
-    }
-    vm->L = lua_newstate(neap_arena_alloc, &vm->arena);
-    if (!vm->L) {
-        neap_err_set(err, NEAP_EUNAVAILABLE, "no memory for a policy's VM");
-        goto fail;
-    }
-    if (do_work(&work, err) < 0) {
         neap_err_prefix(err, "the driver of policies: ");
-        goto fail;
+        neap_vm_destroy(vm);
+        return NULL;
     }
     return vm;
-
-fail:
-    neap_vm_destroy(vm);
-    return NULL;
-}
-
-/* The arena would take all memory back; lua_close also returns the machine
- * code, which is not in it. A policy's finalizers may loop: so it is jailed. */
-static void jailed_close(void *arg)
-{
-    struct neap_vm *vm = arg;
-
-    lua_close(vm->L);
 }
 
 void neap_vm_destroy(struct neap_vm *vm)
 {
     if (!vm)
         return;
-    if (vm->L)
-        (void)neap_jail_call(vm->config.jail, NEAP_SEC, jailed_close, vm);
-    neap_arena_deinit(&vm->arena);
+    neap_guarded_deinit(&vm->guarded);
     neap_plan_deinit(&vm->scratch);
     neap_free(vm);
 }
 
 bool neap_vm_dead(const struct neap_vm *vm)
 {
-    return !vm->L;
+    return !vm->guarded.L;
 }
 
 /* ---- open and check ---- */
@@ -310,15 +220,13 @@ int neap_vm_open(struct neap_vm *vm, const struct neap_vm_policy *policy,
                  struct neap_vm_opened *ret, struct neap_err *err)
 {
     struct neap_vm_opened opened = { .refresh = 0 };
-    struct work work = {
-        .vm = vm, .fn = open_policy, .policy = policy, .opened = &opened
-    };
+    struct work work = { .policy = policy, .opened = &opened };
     int rc = 0;
 
     if (policy->params_json)
         rc = neap_params_parse(policy->params_json, &work.params, err);
     if (rc == 0)
-        rc = do_work(&work, err);
+        rc = run(vm, open_policy, &work, err);
     neap_params_free(work.params);
     if (rc == 0)
         *ret = opened;
@@ -349,39 +257,18 @@ int neap_vm_check(struct neap_vm *vm, enum neap_policy_kind kind,
                   struct neap_err *err)
 {
     struct neap_vm_policy policy = { .kind = kind };
-    struct work work = { .vm = vm, .fn = check_policy, .policy = &policy };
+    struct work work = { .policy = &policy };
 
-    return do_work(&work, err);
+    return run(vm, check_policy, &work, err);
 }
 
 /* ---- the driver's functions ---- */
 
-static void jailed_entry(void *arg)
-{
-    struct work *work = arg;
-    lua_State *L = work->vm->L;
-
-    lua_rawgeti(L, LUA_REGISTRYINDEX, work->ref);
-    work->status = lua_pcall(L, 0, work->nresults, 0);
-}
-
-/* Call a function of the driver; its results stay on the stack, which the
- * caller empties. */
 static int enter(struct neap_vm *vm, enum entry entry, int nresults,
                  int64_t budget_ns, struct neap_err *err)
 {
-    struct work work = { .vm = vm, .nresults = nresults };
-    enum neap_jail_end end;
-
-    if (!vm->L)
-        return dead(err);
-    work.ref = vm->ref[entry];
-    end = neap_jail_call(vm->config.jail, budget_ns, jailed_entry, &work);
-    if (end != NEAP_JAIL_RETURNED)
-        return killed(vm, end, budget_ns, err);
-    if (work.status != 0)
-        return lua_failed(vm, err);
-    return 0;
+    return neap_guarded_call(&vm->guarded, vm->ref[entry], nresults, budget_ns,
+                             err);
 }
 
 int neap_vm_pack(struct neap_vm *vm, const struct neap_view *view,
@@ -398,8 +285,8 @@ int neap_vm_pack(struct neap_vm *vm, const struct neap_view *view,
         plan->count = before;
         return rc;
     }
-    *ret_candidates = (uint64_t)lua_tonumber(vm->L, -1);
-    lua_settop(vm->L, 0);
+    *ret_candidates = (uint64_t)lua_tonumber(vm->guarded.L, -1);
+    lua_settop(vm->guarded.L, 0);
     return 0;
 }
 
@@ -417,9 +304,9 @@ int neap_vm_explain(struct neap_vm *vm, const struct neap_view *view, int c,
     rc = enter(vm, ENTRY_EXPLAIN, 1, budget_ns, err);
     if (rc < 0)
         return rc;
-    text = lua_tostring(vm->L, -1);
+    text = lua_tostring(vm->guarded.L, -1);
     snprintf(out, (size_t)size, "%s", text ? text : "");
-    lua_settop(vm->L, 0);
+    lua_settop(vm->guarded.L, 0);
     return 0;
 }
 
@@ -459,8 +346,8 @@ int neap_vm_key(struct neap_vm *vm, const struct neap_key_view *task,
     rc = enter(vm, ENTRY_KEY, LUA_MULTRET, budget_ns, err);
     if (rc < 0)
         return rc;
-    rc = take_key(vm->L, task, key, err);
-    lua_settop(vm->L, 0);
+    rc = take_key(vm->guarded.L, task, key, err);
+    lua_settop(vm->guarded.L, 0);
     return rc;
 }
 
@@ -496,7 +383,7 @@ int neap_vm_save(struct neap_vm *vm, int64_t budget_ns, char **ret,
     int rc = enter(vm, ENTRY_SAVE, 1, budget_ns, err);
 
     if (rc == 0)
-        *ret = take_text(vm->L, ret_len);
+        *ret = take_text(vm->guarded.L, ret_len);
     return rc;
 }
 
@@ -504,10 +391,10 @@ char *neap_vm_logs(struct neap_vm *vm, int64_t budget_ns)
 {
     size_t len;
 
-    if (!vm->L || !vm->call.logged)
+    if (!vm->guarded.L || !vm->call.logged)
         return NULL;
     vm->call.logged = 0;
     if (enter(vm, ENTRY_LOGS, 1, budget_ns, NULL) < 0)
         return NULL;
-    return take_text(vm->L, &len);
+    return take_text(vm->guarded.L, &len);
 }

@@ -3,9 +3,11 @@
 #ifndef NEAP_BIND_POLICY_VM_H
 #define NEAP_BIND_POLICY_VM_H
 
-#include "bind/policy/host.h"
 #include "bind/policy/jail.h"
 #include "bind/policy/source.h"
+#include "bind/policy/types.h"
+#include "core/policy.h"
+#include "core/res.h"
 
 struct neap_vm;
 
