@@ -9,7 +9,10 @@ struct neap_buf {
     size_t len, cap;
 };
 
-#define NEAP_BUF_INIT { NULL, 0, 0 }
+#define NEAP_BUF_INIT \
+ {                    \
+  NULL, 0, 0          \
+ }
 
 void neap_buf_init(struct neap_buf *buf);
 void neap_buf_deinit(struct neap_buf *buf);

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-#define NEAP_SEC INT64_C(1000000000)
-#define NEAP_MSEC INT64_C(1000000)
-#define NEAP_USEC INT64_C(1000)
+#define NEAP_SEC   INT64_C(1000000000)
+#define NEAP_MSEC  INT64_C(1000000)
+#define NEAP_USEC  INT64_C(1000)
 #define NEAP_NEVER INT64_MAX
 
 int64_t neap_clock_mono_ns(void); /* CLOCK_MONOTONIC */

@@ -79,7 +79,7 @@ int neap_err_errno(struct neap_err *err, int number, const char *format, ...)
 void neap_err_prefix(struct neap_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-enum neap_kind neap_err_kind(int code);       /* OTHER for foreign codes */
+enum neap_kind neap_err_kind(int code); /* OTHER for foreign codes */
 int neap_err_code(enum neap_kind kind);
 const char *neap_kind_name(enum neap_kind kind); /* "NotExist", "OOM", … */
 const char *neap_kind_text(enum neap_kind kind); /* "out of memory", … */

@@ -157,7 +157,8 @@ static bool has_room_for_some(const struct neap_alloc *alloc)
 {
     const struct neap_sched *sched = alloc->sched;
 
-    if (alloc->state != NEAP_ALLOC_LIVE || alloc == sched->hold)
+    if (alloc->state != NEAP_ALLOC_LIVE || alloc == sched->hold ||
+        !neap_fits(sched, &alloc->free, &sched->least))
         return false;
     neap_list_for_each (at, &sched->demands) {
         const struct neap_demand *demand =

@@ -112,6 +112,9 @@ static void count_in(struct neap_sched *sched, struct neap_demand *demand)
     sched->queued++;
     if (demand->queued++ > 0)
         return;
+    if (neap_list_empty(&sched->demands))
+        sched->least = demand->need;
+    neap_res_min(&sched->least, &demand->need);
     neap_list_push(&sched->demands, &demand->active);
     neap_list_for_each (at, &sched->allocs) {
         neap_alloc_check_demand(neap_list_item(at, struct neap_alloc, link),

@@ -24,7 +24,7 @@
 #include "core/strmap.h"
 
 enum {
-    NEAP_VIEW_CLASSES_MAX = 4096, /* rows; later classes wait unseen */
+    NEAP_VIEW_CLASSES_MAX = 1024, /* rows; later classes wait unseen */
     NEAP_KEPT_NAMES_MAX = 1024 /* with durations, although no task has them */
 };
 
@@ -334,6 +334,7 @@ struct neap_sched {
     bool rows_changed; /* an alloc came or went */
 
     struct neap_list demands; /* with tasks that wait */
+    struct neap_res least;    /* no demand of these needs less of any label */
     struct neap_list fresh;   /* tasks without a key */
     struct neap_list changed; /* classes */
     struct neap_map class_map;

@@ -81,7 +81,7 @@ struct neap_view {
     int32_t nlabels, queue_len;
     int32_t max_pending; /* requests that may be outstanding; 0 while the
                             batching window is open */
-    const struct neap_class_view *classes; /* the first ones in queue order */
+    const struct neap_class_view *classes; /* the first 1024 in queue order */
     const struct neap_alloc_view *allocs;  /* live, by id */
     const struct neap_alloc_view *pending; /* requested, whole size */
     const struct neap_shape_view *shapes;  /* the menu */
