@@ -96,10 +96,13 @@ local function label_names(names)
   return names
 end
 
+-- The same message of several cases is told once.
 local function run(problems, name, fn, ...)
   local ok, message = pcall(fn, ...)
-  if not ok then
-    problems[#problems + 1] = ('case "%s": %s'):format(name, tostring(message))
+  message = tostring(message)
+  if not ok and not problems[message] then
+    problems[message] = true
+    problems[#problems + 1] = ('case "%s": %s'):format(name, message)
   end
 end
 

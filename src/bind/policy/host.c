@@ -136,7 +136,7 @@ static int check(struct neap_slot *slot, struct neap_err *err)
         slot->vm = NULL;
     }
     if (rc < 0 && rc != NEAP_EINVAL)
-        neap_err_prefix(err, "policy %s: ", slot->path);
+        neap_err_prefix(err, "policy %s", slot->path);
     return rc;
 }
 

@@ -89,7 +89,7 @@ struct neap_sources *neap_sources_create(const char *lua_path,
         m->path = module_path(lua_path, m->name);
         sources->count++;
         if (read_text(m->path, &m->text, &m->len, err) < 0) {
-            neap_err_prefix(err, "policies: ");
+            neap_err_prefix(err, "policies");
             neap_sources_destroy(sources);
             return NULL;
         }
@@ -133,22 +133,27 @@ static char *search_path(const struct neap_sources *sources)
                        more && *more ? ":" : "", more ? more : "");
 }
 
+static int is_policy(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+
+    return n > 4 && strcmp(entry->d_name + n - 4, ".lua") == 0;
+}
+
 /* Append ", name" for each policy in `folder`. */
 static void list_folder(struct neap_buf *out, const char *folder)
 {
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
+    struct dirent **entries;
+    int n = scandir(folder, &entries, is_policy, alphasort);
 
-    if (!dir)
-        return;
-    while ((entry = readdir(dir))) {
-        size_t n = strlen(entry->d_name);
-
-        if (n > 4 && strcmp(entry->d_name + n - 4, ".lua") == 0)
-            neap_buf_printf(out, "%s%.*s", out->len ? ", " : "", (int)n - 4,
-                            entry->d_name);
+    for (int i = 0; i < n; i++) {
+        neap_buf_printf(out, "%s%.*s", out->len ? ", " : "",
+                        (int)strlen(entries[i]->d_name) - 4,
+                        entries[i]->d_name);
+        free(entries[i]);
     }
-    closedir(dir);
+    if (n >= 0)
+        free(entries);
 }
 
 static int not_found(const char *name, char *folders, struct neap_err *err)
@@ -209,7 +214,7 @@ static int find_policy(const struct neap_sources *sources,
     }
     rc = read_text(path, &text, ret_len, err);
     if (rc < 0) {
-        neap_err_prefix(err, "policy: ");
+        neap_err_prefix(err, "policy");
         neap_free(path);
         return rc;
     }

@@ -116,7 +116,7 @@ struct neap_vm *neap_vm_create(const struct neap_vm_config *config,
     if (rc == 0)
         rc = run(vm, load_driver, &work, err);
     if (rc < 0) {
-        neap_err_prefix(err, "the driver of policies: ");
+        neap_err_prefix(err, "the driver of policies");
         neap_vm_destroy(vm);
         return NULL;
     }
