@@ -188,6 +188,8 @@ struct measure {
     struct neap_beneath top;
     struct neap_paths todo; /* folders below the top */
     struct neap_map seen;   /* struct inode */
+    char *last;             /* the folder read before; NULL at first */
+    int last_fd;            /* and that folder */
     int64_t bytes, limit;
 };
 
@@ -236,25 +238,52 @@ static void measure_entry(struct measure *measure, int fd, const char *folder,
         neap_paths_add(&measure->todo, neap_paths_join(folder, name));
 }
 
-static void measure_folder(struct measure *measure, const char *folder)
+/* Mostly it is in the folder that was read before it: going there from the
+ * top each time would be quadratic in a deep tree. */
+static int reach(const struct measure *measure, const char *folder)
 {
-    int handle = neap_beneath_folder(&measure->top, folder);
-    int fd = handle >= 0 ? openat(handle, ".", FOLDER) : -1;
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    size_t n = measure->last != NULL ? strlen(measure->last) : 0;
+    int handle, fd;
+
+    if (n > 0 && strncmp(folder, measure->last, n) == 0 && folder[n] == '/' &&
+        strchr(folder + n + 1, '/') == NULL)
+        return openat(measure->last_fd, folder + n + 1, FOLDER);
+    handle = neap_beneath_folder(&measure->top, folder);
+    if (handle < 0)
+        return -1;
+    fd = openat(handle, ".", FOLDER);
+    (void)close(handle);
+    return fd;
+}
+
+static void forget_last(struct measure *measure)
+{
+    if (measure->last != NULL)
+        (void)close(measure->last_fd);
+    neap_free(measure->last);
+    measure->last = NULL;
+}
+
+/* Takes `folder`. */
+static void measure_folder(struct measure *measure, char *folder)
+{
+    int fd = reach(measure, folder);
+    DIR *dir = fd >= 0 ? fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0)) : NULL;
     const struct dirent *entry;
 
-    if (handle >= 0)
-        (void)close(handle);
-    if (dir == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
-        return;
-    }
-    while (!is_over(measure) && (entry = readdir(dir)) != NULL) {
+    forget_last(measure);
+    while (dir != NULL && !is_over(measure) && (entry = readdir(dir)) != NULL) {
         if (!is_dots(entry->d_name))
             measure_entry(measure, fd, folder, entry->d_name);
     }
-    (void)closedir(dir);
+    if (dir != NULL)
+        (void)closedir(dir);
+    if (fd >= 0) {
+        measure->last = folder;
+        measure->last_fd = fd;
+    } else {
+        neap_free(folder);
+    }
 }
 
 int64_t neap_folder_size(const char *path, int64_t limit)
@@ -265,12 +294,9 @@ int64_t neap_folder_size(const char *path, int64_t limit)
         return 0;
     neap_map_init(&measure.seen, same_inode);
     neap_paths_add(&measure.todo, neap_strdup(""));
-    while (measure.todo.count > 0 && !is_over(&measure)) {
-        char *folder = measure.todo.path[--measure.todo.count];
-
-        measure_folder(&measure, folder);
-        neap_free(folder);
-    }
+    while (measure.todo.count > 0 && !is_over(&measure))
+        measure_folder(&measure, measure.todo.path[--measure.todo.count]);
+    forget_last(&measure);
     neap_paths_deinit(&measure.todo);
     neap_map_for_each (at, &measure.seen)
         neap_free(at->item);
