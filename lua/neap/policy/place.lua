@@ -47,14 +47,16 @@ end
 -- luacheck: push no max cyclomatic complexity
 -- (One loop without calls but `cost`, so that it becomes one trace.)
 
--- Fill found_row and found_cost with the allocs that take class `c`.
--- Returns how many there are, and the cheapest one's place in them.
+-- Fill found_row and found_cost with the allocs that take class `c`, if it has
+-- more than one task.
+-- Returns how many there are, and the cheapest one.
 local function scan(c, task, cost, ctx)
   local v, work, open, n = round.v, round.allocs, round.open, round.n
   local rows, row, value = v._allocs, round.found_row, round.found_cost
   local need, may = v._classes[c].res, v._classes[c]._may_alloc
   local cpu, mem = need.cpu - EPSILON, need.mem - EPSILON
   local disk, gpu = need.disk - EPSILON, need.gpu - EPSILON
+  local many = round.tasks[c].left > 1
   local others, nlabels = needs_others(need, v.nlabels), v.nlabels
   local found, best, low, tried = 0, 0, 0, 0
   for k = 0, round.nopen - 1 do
@@ -70,10 +72,12 @@ local function scan(c, task, cost, ctx)
         if type(x) ~= "number" or x ~= x then
           bad_cost(x, task, alloc)
         end
-        if found == 0 or x < low or (x == low and a < row[best]) then
-          best, low = found, x
+        if found == 0 or x < low or (x == low and a < best) then
+          best, low = a, x
         end
-        row[found], value[found] = a, x
+        if many then
+          row[found], value[found] = a, x
+        end
         found = found + 1
       end
     end
@@ -150,7 +154,7 @@ function place.by_cost(cost, ctx)
     local task = round.task(c)
     local found, best = scan(c, task, cost, ctx)
     if found > 0 and round.tasks[c].left == 1 then
-      round.assign(c, round.found_row[best], 1)
+      round.assign(c, best, 1)
     elseif found > 0 then
       spread_class(c, task, found, cost, ctx)
     end
