@@ -171,14 +171,21 @@ void neap_json_raw(struct neap_json *json, const char *key, const char *text)
     neap_buf_puts(json->out, text);
 }
 
-void neap_json_time(struct neap_json *json, const char *key, int64_t wall_ns)
+void neap_json_micros(struct neap_json *json, const char *key, int64_t us)
 {
-    int64_t us = wall_ns / 1000;
     char fraction[8] = ".000000";
+    size_t len = 7;
 
     begin(json, key);
     put_int(json->out, us / 1000000);
     for (int i = 6, left = (int)(us % 1000000); i >= 1; i--, left /= 10)
         fraction[i] = (char)('0' + left % 10);
-    neap_buf_append(json->out, fraction, 7);
+    while (len > 1 && fraction[len - 1] == '0')
+        len--;
+    neap_buf_append(json->out, fraction, len > 1 ? len : 0);
+}
+
+void neap_json_time(struct neap_json *json, const char *key, int64_t wall_ns)
+{
+    neap_json_micros(json, key, wall_ns / 1000);
 }

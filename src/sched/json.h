@@ -36,6 +36,8 @@ void neap_json_num(struct neap_json *json, const char *key, double value);
 void neap_json_bool(struct neap_json *json, const char *key, bool value);
 /* Text that is JSON already. */
 void neap_json_raw(struct neap_json *json, const char *key, const char *text);
+/* Seconds from microseconds, which are not negative. */
+void neap_json_micros(struct neap_json *json, const char *key, int64_t us);
 /* Wall time as Unix seconds with microseconds. */
 void neap_json_time(struct neap_json *json, const char *key, int64_t wall_ns);
 

@@ -66,8 +66,7 @@ static void put_outputs(struct neap_json *json,
 static void put_usage(struct neap_json *json, const struct neap_usage *usage)
 {
     neap_json_open(json, "usage", '{');
-    neap_json_num(json, "cpu_s",
-                  (double)(usage->utime_us + usage->stime_us) / 1e6);
+    neap_json_micros(json, "cpu_s", usage->utime_us + usage->stime_us);
     neap_json_big(json, "mem_peak", usage->mem_peak);
     neap_json_big(json, "disk_peak", usage->disk_peak);
     neap_json_big(json, "read_bytes", usage->read_bytes);
@@ -114,9 +113,9 @@ void neap_row_failure(struct neap_json *json, const char *key,
     neap_json_close(json, '}');
 }
 
-static double seconds(int64_t from_ns, int64_t to_ns)
+static int64_t micros(int64_t from_ns, int64_t to_ns)
 {
-    return to_ns > from_ns ? (double)((to_ns - from_ns) / 1000) / 1e6 : 0;
+    return to_ns > from_ns ? (to_ns - from_ns) / 1000 : 0;
 }
 
 /* What the program left behind: only once an attempt has ended. */
@@ -127,7 +126,7 @@ static void put_ended(struct neap_json *json, const struct neap_attempt *at)
     else if (at->exit >= 0)
         neap_json_int(json, "exit", at->exit);
     if (at->started_ns > 0)
-        neap_json_num(json, "runtime", seconds(at->started_ns, at->ended_ns));
+        neap_json_micros(json, "runtime", micros(at->started_ns, at->ended_ns));
     neap_json_big(json, "staged_bytes", at->staged_bytes);
     put_usage(json, &at->usage);
     if (at->noutput > 0)
@@ -169,7 +168,8 @@ static void put_attempt_of_row(struct neap_json *json,
     if (!queued) {
         neap_json_str(json, "alloc", at->alloc);
         neap_json_str(json, "node", at->node);
-        neap_json_num(json, "queued", seconds(task->queued_ns, at->placed_ns));
+        neap_json_micros(json, "queued",
+                         micros(task->queued_ns, at->placed_ns));
     }
     if (!queued && at->started_ns > 0)
         neap_json_time(json, "started", at->started_ns);

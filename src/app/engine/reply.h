@@ -2,8 +2,21 @@
 #ifndef NEAP_APP_ENGINE_REPLY_H
 #define NEAP_APP_ENGINE_REPLY_H
 
-#include "app/engine/server.h"
 #include "sched/json.h"
+
+struct MHD_Response;
+
+struct reply {
+    int status; /* 200 */
+    struct neap_buf body;
+    const char *type; /* "application/json" */
+    struct {
+        const char *name;
+        char value[32];
+    } header[4];
+    int nheader;
+    struct MHD_Response *stream; /* instead of a body */
+};
 
 void reply_init(struct reply *reply);
 /* Begin a document: {"schema": …; the caller closes it. */

@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "app/engine/reply.h"
 #include "base/log.h"
 #include "base/mem.h"
 

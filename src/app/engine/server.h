@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "app/engine/reply.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -26,18 +27,6 @@ struct request {
 
 /* An argument of the query, or NULL. */
 const char *request_arg(const struct request *request, const char *name);
-
-struct reply {
-    int status; /* 200 */
-    struct neap_buf body;
-    const char *type; /* "application/json" */
-    struct {
-        const char *name;
-        char value[32];
-    } header[4];
-    int nheader;
-    struct MHD_Response *stream; /* instead of a body */
-};
 
 typedef void (*server_handle_fn)(void *ctx, struct request *request,
                                  struct reply *reply);

@@ -320,8 +320,12 @@ static void rows_are_json_whatever_is_in_them(void **state)
     neap_json_big(&json, NULL, INT64_C(100000000000000));
     neap_json_big(&json, NULL, INT64_MIN);
     neap_json_int(&json, NULL, -12);
+    neap_json_micros(&json, NULL, 1020300);
+    neap_json_micros(&json, NULL, 2000000);
+    neap_json_time(&json, NULL, 1999);
     assert_string_equal(text.data,
-                        "\"100000000000000\",\"-9223372036854775808\",-12");
+                        "\"100000000000000\",\"-9223372036854775808\",-12,"
+                        "1.0203,2,0.000001");
     neap_buf_deinit(&text);
 }
 

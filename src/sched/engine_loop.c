@@ -1,5 +1,4 @@
-#include "sched/engine.h"
-
+/* The turn of the loop, and how an engine begins and ends. */
 #include <string.h>
 
 #include "base/clock.h"
