@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -11,7 +12,7 @@
 #include "store/folder.h"
 #include "store/stage.h"
 
-enum { CHEAP_LOG_BYTES = 256 << 10 };
+enum { CHEAP_LOG_BYTES = 256 << 10, DISK_FULL_BYTES = 64 << 10 };
 
 static bool success(const struct neap_finish *f)
 {
@@ -85,6 +86,31 @@ static bool stdout_is_output(const struct neap_msg *run)
     return false;
 }
 
+/* A task that dies of a full disk cannot say so: its stderr is on that disk.
+ * So it is said at the end of the tail. */
+static void add_disk_line(struct neap_finish *f)
+{
+    struct neap_buf tail = NEAP_BUF_INIT;
+    struct statvfs fs;
+    uint64_t left;
+
+    if (statvfs(f->dir, &fs) < 0)
+        return;
+    left = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (left > DISK_FULL_BYTES)
+        return;
+    if (f->tail != NULL)
+        neap_buf_puts(&tail, f->tail);
+    if (tail.len > 0 && tail.data[tail.len - 1] != '\n')
+        neap_buf_putc(&tail, '\n');
+    neap_buf_printf(&tail,
+                    "neap: no space left on the file system of the "
+                    "repository (%llu bytes free at %s)\n",
+                    (unsigned long long)left, neap_repo_root(f->repo));
+    neap_free(f->tail);
+    f->tail = neap_buf_take(&tail);
+}
+
 static void take_logs(struct neap_finish *f)
 {
     bool ok = success(f);
@@ -96,6 +122,8 @@ static void take_logs(struct neap_finish *f)
     add_exec_line(f, err);
     if (!ok && f->ended.err_size > 0)
         f->tail = neap_tail_file(err);
+    if (!ok)
+        add_disk_line(f);
     if (take_log(f, out, f->ended.out_size,
                  keep || (ok && stdout_is_output(f->run)), &f->out,
                  f->out_digest, &why) < 0)

@@ -169,8 +169,10 @@ describe("a loop in the script", function()
     local w = system.world()
     local mark = w:path "mark"
     local p = w:start_script(head .. ([[
-neap.task { cmd = "sleep 0.3; touch %s" }
-neap.sleep(0.05)
+local t = neap.task { cmd = "sleep 0.3; touch %s" }
+while t.state ~= "running" do
+  neap.sleep(0.01)
+end
 while true do end]]):format(mark))
     system.eventually("the task ends although the script loops", 20, function()
       return system.read(mark)

@@ -63,8 +63,8 @@ describe("the examples", function()
     assert.equal(want, system.read(w:path "results/top.tsv"))
   end)
 
-  it("wordcount counts a corpus of hundreds of files", function()
-    local glob = "/usr/share/doc/*/copyright"
+  it("wordcount counts a larger corpus: what Debian says of rights", function()
+    local glob = "/usr/share/doc/lib[a-c]*/copyright"
     local r = w:neap({
       "run", example "wordcount.lua", "--corpus=" .. glob,
     }, { seconds = 240 })

@@ -78,7 +78,7 @@ print(res.attempt, res.stdout:read())]])
   it("end when the client is killed", function()
     local p = w:start_script(head .. ([[
 neap.task { cmd = "echo $$ > %s; exec sleep 1000" }
-neap.task { cmd = "setsid sh -c 'echo $$ > %s; exec sleep 1000'" }:await()
+neap.task { cmd = "setsid -w sh -c 'echo $$ > %s; exec sleep 1000'" }:await()
 ]]):format(w:path "a", w:path "b"))
     local a, b = pid_in "a", pid_in "b"
     p:signal "KILL"
