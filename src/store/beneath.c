@@ -127,6 +127,15 @@ static int again_from_top(struct walk *walk)
     return walk->fd;
 }
 
+static bool at_end(const struct neap_buf *rest)
+{
+    for (size_t i = 0; i < rest->len; i++) {
+        if (rest->data[i] != '/')
+            return false;
+    }
+    return true;
+}
+
 static int go_up(struct walk *walk, struct neap_err *err)
 {
     char *slash;
@@ -187,7 +196,7 @@ static int find_staged(const struct walk *walk, const char *text,
     int fd, rc;
 
     if (slash == NULL || lstat(real, &st) < 0 || !S_ISREG(st.st_mode) ||
-        walk->rest.len > 0) {
+        !at_end(&walk->rest)) {
         free(real);
         return neap_err_set(err, NEAP_EPRECONDITION,
                             "'%.200s': link '%s' leads to '%.300s', which is "
@@ -268,15 +277,6 @@ static int missing(const struct walk *walk, const char *name, int number,
                             walk->path, walk->link, name);
     return neap_err_set(err, NEAP_ENOTEXIST, "'%.200s' does not exist",
                         walk->path);
-}
-
-static bool at_end(const struct neap_buf *rest)
-{
-    for (size_t i = 0; i < rest->len; i++) {
-        if (rest->data[i] != '/')
-            return false;
-    }
-    return true;
 }
 
 /* We are there: give the folder away. */
