@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "sched/engine_impl.h"
 #include "sched/json.h"
+#include "sched/run_end.h"
 
 void neap_engine_config_init(struct neap_engine_config *config)
 {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sched/engine_impl.h"
+#include "sched/run_end.h"
 
 #define ENDED_RUNS_MAX 64 /* in memory; the others are in their files */
 

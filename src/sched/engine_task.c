@@ -7,6 +7,8 @@
 #include "sched/engine_impl.h"
 #include "sched/graph.h"
 #include "sched/outcome.h"
+#include "sched/run_add.h"
+#include "sched/run_end.h"
 
 struct delay {
     uv_timer_t timer;

@@ -9,11 +9,6 @@
 
 #include <stdint.h>
 
-#include "base/buf.h"
-
-struct neap_run;
-struct neap_labels;
-
 enum neap_event_kind {
     NEAP_EVENT_TASK_START, /* task, what: struct neap_attempt */
     NEAP_EVENT_TASK_RETRY, /* task, what: struct neap_attempt; number: delay
@@ -39,8 +34,4 @@ struct neap_event_log {
 
 void neap_event_log_deinit(struct neap_event_log *log);
 void neap_event_add(struct neap_event_log *log, const struct neap_event *event);
-/* Append event `seq` (1 … count) as one JSON object. */
-void neap_event_format(const struct neap_run *run, int64_t seq,
-                       const struct neap_labels *labels, struct neap_buf *out);
-
 #endif

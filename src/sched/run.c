@@ -5,11 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "sched/graph.h"
-#include "sched/history.h"
-#include "sched/reader.h"
 
 static const char *const state_names[] = {
     [NEAP_RUN_RUNNING] = "running", [NEAP_RUN_DONE] = "done",
@@ -103,7 +99,7 @@ struct neap_run_task *neap_run_find(const struct neap_run *run, int n)
     return n > 0 && slot->n == n ? run->tasks[slot->at - 1] : NULL;
 }
 
-static void append(struct neap_run *run, struct neap_run_task *task)
+void neap_run_append(struct neap_run *run, struct neap_run_task *task)
 {
     if (run->ntasks == run->cap) {
         run->cap = run->cap > 0 ? run->cap * 2 : 256;
@@ -118,88 +114,32 @@ static void append(struct neap_run *run, struct neap_run_task *task)
             (struct neap_run_slot){ task->spec.n, run->ntasks };
 }
 
-static int add_one(struct neap_run *run, const json_t *json,
-                   struct neap_labels *labels, int64_t wall_ns,
-                   struct neap_spec_where *where, struct neap_err *err)
+void neap_run_truncate(struct neap_run *run, int count)
 {
-    struct neap_run_task *task;
-    struct neap_spec spec;
-    int rc;
-
-    rc = neap_spec_parse(json, run->store, labels, &spec, where, err);
-    if (rc < 0)
-        return rc;
-    if (neap_run_find(run, spec.n) != NULL) {
-        snprintf(where->field, sizeof where->field, "n");
-        return neap_err_set(err, NEAP_EINVAL, "run %s has a task %d already",
-                            run->id, spec.n);
-    }
-    task = neap_keep_alloc(run->store, sizeof *task);
-    task->spec = spec;
-    task->run = run;
-    task->need = spec.common->need;
-    task->timeout_s = spec.common->timeout_s;
-    task->submitted_ns = wall_ns;
-    rc = neap_graph_resolve(task, where, err);
-    if (rc == 0)
-        append(run, task);
-    return rc;
+    run->ntasks = count;
+    rebuild_index(run, run->nindex);
 }
 
-int neap_run_add(struct neap_run *run, const json_t *list,
-                 struct neap_labels *labels, int64_t wall_ns, int *ret_at,
-                 struct neap_spec_where *where, struct neap_err *err)
+void neap_run_task_set_state(struct neap_run_task *task,
+                             enum neap_run_task_state next, int64_t wall_ns)
 {
-    size_t count = json_array_size(list);
-    int before = run->ntasks, rc = 0;
+    struct neap_run *run = task->run;
 
-    *ret_at = -1;
-    snprintf(where->field, sizeof where->field, "tasks");
-    if (!json_is_array(list))
-        return neap_read_type_error(list, "tasks", "a list", err);
-    if (count > NEAP_SPEC_BATCH_MAX)
-        return neap_err_set(err, NEAP_EINVAL,
-                            "%zu tasks in one request; at most %d are allowed",
-                            count, NEAP_SPEC_BATCH_MAX);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        *ret_at = (int)i;
-        rc = add_one(run, json_array_get(list, i), labels, wall_ns, where, err);
+    assert(neap_run_task_may(task->state, next));
+    run->counts[task->state]--;
+    run->counts[next]++;
+    task->state = (uint8_t)next;
+    if (next == NEAP_RT_QUEUED)
+        task->queued_ns = wall_ns;
+    if (neap_run_task_over(task)) {
+        task->ended_ns = wall_ns;
+        run->nover++;
     }
-    if (rc < 0) {
-        run->ntasks = before;
-        rebuild_index(run, run->nindex);
-        return rc;
-    }
-    for (int i = before; i < run->ntasks; i++)
-        neap_graph_link(run->tasks[i]);
-    run->counts[NEAP_RT_WAITING] += (int)count;
-    return (int)count;
 }
 
-void neap_run_check_end(struct neap_run *run)
+void neap_run_task_id(const struct neap_run_task *task, char *out)
 {
-    struct neap_event end = { neap_clock_wall_ns(), NULL, NULL,
-                              NEAP_EVENT_RUN_END, 0 };
-
-    if (run->state != NEAP_RUN_RUNNING || !run->script_ended ||
-        run->nover < run->ntasks)
-        return;
-    run->state = run->script_state;
-    run->ended_ns = end.at_ns;
-    neap_event_add(&run->events, &end);
-    neap_history_close(run->history, run);
-    run->history = NULL;
-}
-
-void neap_run_script_ended(struct neap_run *run, enum neap_run_state state,
-                           const char *error)
-{
-    if (run->script_ended)
-        return;
-    run->script_ended = true;
-    run->script_state = state;
-    run->error = neap_keep_copy(run->store, error);
-    neap_run_check_end(run);
+    snprintf(out, 32, "%s.%d", task->run->id, task->spec.n);
 }
 
 void neap_run_watch(struct neap_run *run, struct neap_run_watch *watch)

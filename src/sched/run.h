@@ -55,22 +55,18 @@ void neap_run_destroy(struct neap_run *run);
 
 struct neap_run_task *neap_run_find(const struct neap_run *run, int n);
 
-/* Add tasks (a JSON list of SPEC): all or none. Each may depend on tasks of
- * the run and on those before it in the list, so that there are no cycles.
- * Returns how many; NEAP_EINVAL: `ret_at` is the index in the list (-1: the
- * list itself) and `where` the field. The new ones are in state waiting, with
- * their edges made; neap_graph says which are ready. */
-int neap_run_add(struct neap_run *run, const json_t *list,
-                 struct neap_labels *labels, int64_t wall_ns, int *ret_at,
-                 struct neap_spec_where *where, struct neap_err *err);
+/* Into the run, which has no task of this number; with all that depends on it
+ * found (graph.h). */
+void neap_run_append(struct neap_run *run, struct neap_run_task *task);
+/* Take back what was appended since there were `count`. */
+void neap_run_truncate(struct neap_run *run, int count);
 
-/* The script is over: the run ends in `state` when its tasks have. `error`:
- * JSON object or NULL; copied. A second end is ignored. */
-void neap_run_script_ended(struct neap_run *run, enum neap_run_state state,
-                           const char *error);
-/* If the script and every task are over: the run is, its log and its record
- * say so, and nothing will be added to them. */
-void neap_run_check_end(struct neap_run *run);
+/* Move to `next`, which must be an edge of the drawing (asserted), and keep
+ * the counts of the run. */
+void neap_run_task_set_state(struct neap_run_task *task,
+                             enum neap_run_task_state next, int64_t wall_ns);
+/* "r7.12" into `out`, which holds at least 32 bytes. */
+void neap_run_task_id(const struct neap_run_task *task, char *out);
 
 void neap_run_watch(struct neap_run *run, struct neap_run_watch *watch);
 void neap_run_unwatch(struct neap_run *run, struct neap_run_watch *watch);

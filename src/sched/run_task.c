@@ -1,10 +1,6 @@
 #include "sched/run_task.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "sched/run.h"
 
 static const char *const names[] = {
     [NEAP_RT_WAITING] = "waiting",       [NEAP_RT_QUEUED] = "queued",
@@ -51,24 +47,8 @@ bool neap_run_task_over(const struct neap_run_task *task)
     return task->state >= NEAP_RT_DONE;
 }
 
-void neap_run_task_set_state(struct neap_run_task *task,
-                             enum neap_run_task_state next, int64_t wall_ns)
+bool neap_run_task_may(enum neap_run_task_state from,
+                       enum neap_run_task_state to)
 {
-    struct neap_run *run = task->run;
-
-    assert((edges[task->state] & (1u << next)) != 0);
-    run->counts[task->state]--;
-    run->counts[next]++;
-    task->state = (uint8_t)next;
-    if (next == NEAP_RT_QUEUED)
-        task->queued_ns = wall_ns;
-    if (neap_run_task_over(task)) {
-        task->ended_ns = wall_ns;
-        run->nover++;
-    }
-}
-
-void neap_run_task_id(const struct neap_run_task *task, char *out)
-{
-    snprintf(out, 32, "%s.%d", task->run->id, task->spec.n);
+    return (edges[from] & (1u << to)) != 0;
 }

@@ -95,13 +95,9 @@ struct neap_run_task {
     uint8_t state; /* enum neap_run_task_state */
 };
 
-/* Move to `next`, which must be an edge of the drawing (asserted), and keep
- * the counts of the run. */
-void neap_run_task_set_state(struct neap_run_task *task,
-                             enum neap_run_task_state next, int64_t wall_ns);
+/* Is this an edge of the drawing? */
+bool neap_run_task_may(enum neap_run_task_state from,
+                       enum neap_run_task_state to);
 bool neap_run_task_over(const struct neap_run_task *task);
-
-/* "r7.12" into `out`, which holds at least 32 bytes. */
-void neap_run_task_id(const struct neap_run_task *task, char *out);
 
 #endif

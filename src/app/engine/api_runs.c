@@ -5,6 +5,7 @@
 #include "app/engine/api.h"
 #include "sched/reader.h"
 #include "sched/row.h"
+#include "sched/run_end.h"
 
 /* ---- POST /v1/runs ---- */
 

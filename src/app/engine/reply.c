@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/err.h"
+
 void reply_init(struct reply *reply)
 {
     memset(reply, 0, sizeof *reply);

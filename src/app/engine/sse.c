@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "sched/event_row.h"
 
 #define BLOCK    ((size_t)64 << 10)
 #define BATCH_MS 10

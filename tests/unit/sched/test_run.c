@@ -9,9 +9,11 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "sched/event_row.h"
 #include "sched/graph.h"
 #include "sched/row.h"
-#include "sched/run.h"
+#include "sched/run_add.h"
+#include "sched/run_end.h"
 
 struct fixture {
     struct neap_labels labels;

@@ -1,6 +1,5 @@
 /* The fields of a SPEC, one function each. A draft collects them; what many
  * tasks share is interned as a whole at the end. */
-#include "sched/spec.h"
 
 #include <stdio.h>
 #include <string.h>
