@@ -127,15 +127,6 @@ static int again_from_top(struct walk *walk)
     return walk->fd;
 }
 
-static bool at_end(const struct neap_buf *rest)
-{
-    for (size_t i = 0; i < rest->len; i++) {
-        if (rest->data[i] != '/')
-            return false;
-    }
-    return true;
-}
-
 static int go_up(struct walk *walk, struct neap_err *err)
 {
     char *slash;
@@ -196,7 +187,7 @@ static int find_staged(const struct walk *walk, const char *text,
     int fd, rc;
 
     if (slash == NULL || lstat(real, &st) < 0 || !S_ISREG(st.st_mode) ||
-        !at_end(&walk->rest)) {
+        walk->rest.len > 0) {
         free(real);
         return neap_err_set(err, NEAP_EPRECONDITION,
                             "'%.200s': link '%s' leads to '%.300s', which is "
@@ -255,8 +246,10 @@ static int follow(struct walk *walk, const char *name, const struct stat *st,
                                   walk->top->path);
     }
     neap_buf_puts(&rest, inside);
-    neap_buf_putc(&rest, '/');
-    neap_buf_append(&rest, walk->rest.data, walk->rest.len);
+    if (walk->rest.len > 0) {
+        neap_buf_putc(&rest, '/');
+        neap_buf_append(&rest, walk->rest.data, walk->rest.len);
+    }
     neap_buf_deinit(&walk->rest);
     walk->rest = rest;
     return 0;
@@ -277,6 +270,15 @@ static int missing(const struct walk *walk, const char *name, int number,
                             walk->path, walk->link, name);
     return neap_err_set(err, NEAP_ENOTEXIST, "'%.200s' does not exist",
                         walk->path);
+}
+
+static bool at_end(const struct neap_buf *rest)
+{
+    for (size_t i = 0; i < rest->len; i++) {
+        if (rest->data[i] != '/')
+            return false;
+    }
+    return true;
 }
 
 /* We are there: give the folder away. */
@@ -305,7 +307,8 @@ static int step(struct walk *walk, const char *name, struct neap_found *ret,
         return missing(walk, name, errno, err);
     if (S_ISLNK(st.st_mode))
         return follow(walk, name, &st, ret, err);
-    if (at_end(&walk->rest))
+    /* a slash at the end asks for a folder */
+    if (walk->rest.len == 0 || (S_ISDIR(st.st_mode) && at_end(&walk->rest)))
         return arrive(walk, name, &st, ret);
     if (!S_ISDIR(st.st_mode))
         return neap_err_set(err, NEAP_EPRECONDITION,
