@@ -175,6 +175,8 @@ void agent_child_stop(struct agent_child *agent, void (*ended)(void *ctx))
         ended(agent->ctx);
         return;
     }
+    /* one that has not reached us yet has not been told */
+    (void)neap_child_kill(agent->child, SIGTERM, NULL);
     (void)uv_timer_start(&agent->timer, on_timer, KILL_MS, 0);
 }
 

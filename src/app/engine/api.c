@@ -137,8 +137,15 @@ int64_t api_number(struct request *request, const char *name, int64_t otherwise,
 void api_refuse(struct reply *reply, int code, const char *field, int index,
                 const struct neap_err *err)
 {
-    bool state = code == NEAP_EPRECONDITION;
-    struct reply_fault fault = { state ? "E_USAGE" : "E_SPEC", field, index };
+    struct reply_fault fault = { "E_INTERNAL", field, index };
+    int status = 500; /* a full disk, a missing folder … */
 
-    reply_fault(reply, state ? 409 : 400, &fault, err->text);
+    if (code == NEAP_EINVAL || code == NEAP_EEXHAUSTED) {
+        fault.kind = "E_SPEC";
+        status = 400;
+    } else if (code == NEAP_EPRECONDITION) {
+        fault.kind = "E_USAGE";
+        status = 409;
+    }
+    reply_fault(reply, status, &fault, err->text);
 }

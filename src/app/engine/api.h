@@ -55,7 +55,8 @@ struct neap_run_task *api_find_task(struct app *app, const char *id,
  * reply says so. */
 int64_t api_number(struct request *request, const char *name, int64_t otherwise,
                    struct reply *reply);
-/* What came of reading a request: 400, or 409 for a state that forbids it. */
+/* What came of a request: 400 if it is wrong, 409 if the state forbids it, 500
+ * if the world failed. */
 void api_refuse(struct reply *reply, int code, const char *field, int index,
                 const struct neap_err *err);
 

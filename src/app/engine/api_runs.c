@@ -118,20 +118,23 @@ void api_post_run(struct app *app, struct request *request, const char *id,
     const char *field = NULL;
     struct neap_err err;
     json_t *body = api_body(request, reply);
+    bool wrong;
     int rc;
 
     (void)id;
     if (body == NULL)
         return;
     rc = neap_engine_new_run(app->engine, &run, &err);
-    if (rc == 0)
-        rc = read_run(body, run, &field, &err);
+    wrong = rc == 0 && (rc = read_run(body, run, &field, &err)) < 0;
     json_decref(body);
     if (rc == 0)
         rc = neap_engine_start_run(app->engine, run, &err);
     if (rc < 0) {
         neap_run_destroy(run);
-        api_refuse(reply, rc, field, -1, &err);
+        if (wrong || rc == NEAP_EPRECONDITION)
+            api_refuse(reply, rc, field, -1, &err);
+        else /* whatever kind of error the files of the state have */
+            reply_error(reply, 500, "E_INTERNAL", "%s", err.text);
         return;
     }
     neap_json_open(&json, NULL, '{');
