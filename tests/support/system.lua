@@ -195,18 +195,20 @@ function World:json(args)
   return cjson.decode(r.out)
 end
 
---- Pids whose command line holds `text` (the test's own shell not counted).
-function system.processes(text)
-  local list = {}
+--- Kill -9 the processes of this world that are called `name`; → how many.
+function World:kill(name)
+  local n = 0
   for pid in lfs.dir("/proc") do
-    if pid:match("^%d+$") then
-      local line = system.read("/proc/" .. pid .. "/cmdline")
-      if line and line:find(text, 1, true) then
-        list[#list + 1] = tonumber(pid)
+    local comm = pid:match("^%d+$") and system.read("/proc/" .. pid .. "/comm")
+    if comm == name .. "\n" then
+      local env = system.read("/proc/" .. pid .. "/environ") or ""
+      if env:find("NEAP_REPO=" .. self.env.NEAP_REPO, 1, true) then
+        os.execute("kill -9 " .. pid)
+        n = n + 1
       end
     end
   end
-  return list
+  return n
 end
 
 --- Pids of anything that works in or for this world.

@@ -96,12 +96,7 @@ neap.task { cmd = "setsid -w sh -c 'echo $$ > %s; exec sleep 1000'" }:await()
 neap.task { cmd = "echo $$ > %s; exec sleep 1000" }:await()
 ]]):format(w:path "a"))
     local a = pid_in "a"
-    for _, pid in ipairs(system.processes "neap-engine") do
-      local env = system.read("/proc/" .. pid .. "/environ") or ""
-      if env:find(w.dir, 1, true) then
-        os.execute("kill -9 " .. pid)
-      end
-    end
+    assert.equal(1, w:kill "neap-engine")
     local r = p:wait(30)
     assert.equal(4, r.code, r.err)
     assert.matches("error%[E_CONN%]", r.err)
@@ -117,12 +112,7 @@ local t = neap.task {
 }
 io.write(t:await().stdout:read())]]):format(w:path "pids", w:path "go"))
     local first = pid_in "pids"
-    for _, pid in ipairs(system.processes "neap-agent") do
-      local env = system.read("/proc/" .. pid .. "/environ") or ""
-      if env:find(w.dir, 1, true) then
-        os.execute("kill -9 " .. pid)
-      end
-    end
+    assert.equal(1, w:kill "neap-agent")
     system.eventually("the first attempt is gone", 20, function()
       return not alive(first)
     end)
