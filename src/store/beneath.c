@@ -257,6 +257,11 @@ static int follow(struct walk *walk, const char *name, const struct stat *st,
 
 /* --- finding -------------------------------------------------------------- */
 
+static int not_there(const char *path, struct neap_err *err)
+{
+    return neap_err_set(err, NEAP_ENOTEXIST, "'%.200s' does not exist", path);
+}
+
 static int missing(const struct walk *walk, const char *name, int number,
                    struct neap_err *err)
 {
@@ -268,8 +273,7 @@ static int missing(const struct walk *walk, const char *name, int number,
                             "'%.200s': link '%s' leads to nothing ('%s' does "
                             "not exist)",
                             walk->path, walk->link, name);
-    return neap_err_set(err, NEAP_ENOTEXIST, "'%.200s' does not exist",
-                        walk->path);
+    return not_there(walk->path, err);
 }
 
 static bool at_end(const struct neap_buf *rest)
@@ -342,41 +346,45 @@ static int find_slow(const struct neap_beneath *top, const char *path,
     return rc < 0 ? rc : 0;
 }
 
-/* Without links: one look. */
-static bool find_fast(const struct neap_beneath *top, const char *path,
-                      struct neap_found *ret)
+/* Without links: one look. Returns 1 if found, 0 to ask by hand, or
+ * NEAP_ENOTEXIST: no link was on the way to where it ends. */
+static int find_fast(const struct neap_beneath *top, const char *path,
+                     struct neap_found *ret)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     struct stat st;
     char *parent;
-    int fd;
+    int fd, rc = 0;
 
     if (name[0] == '\0')
-        return false;
+        return 0;
     parent = neap_strndup(path, slash != NULL ? (size_t)(slash - path) : 0);
     fd = open_fast(top->fd, parent[0] != '\0' ? parent : ".");
     neap_free(parent);
     if (fd < 0)
-        return false;
-    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-        S_ISLNK(st.st_mode)) {
-        (void)close(fd);
-        return false;
+        return errno == ENOENT ? NEAP_ENOTEXIST : 0;
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        rc = errno == ENOENT ? NEAP_ENOTEXIST : 0;
+    } else if (!S_ISLNK(st.st_mode)) {
+        ret->dirfd = fd;
+        ret->name = neap_strdup(name);
+        ret->st = st;
+        ret->outside = false;
+        return 1;
     }
-    ret->dirfd = fd;
-    ret->name = neap_strdup(name);
-    ret->st = st;
-    ret->outside = false;
-    return true;
+    (void)close(fd);
+    return rc;
 }
 
 int neap_beneath_find(const struct neap_beneath *top, const char *path,
                       struct neap_found *ret, struct neap_err *err)
 {
-    if (find_fast(top, path, ret))
-        return 0;
-    return find_slow(top, path, ret, err);
+    int rc = find_fast(top, path, ret);
+
+    if (rc == NEAP_ENOTEXIST)
+        return not_there(path, err);
+    return rc == 1 ? 0 : find_slow(top, path, ret, err);
 }
 
 void neap_found_deinit(struct neap_found *found)

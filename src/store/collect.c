@@ -94,6 +94,8 @@ static int store_file(struct collect *c, const char *place, const char *path,
         rc = neap_repo_put_at(c->repo, found.dirfd, found.name, place,
                               found.outside ? NEAP_PUT_COPY : NEAP_PUT_LINK,
                               executable, digest, err);
+    if (rc == NEAP_ENOTEXIST) /* it was there: this is no missing output */
+        rc = neap_err_set(err, NEAP_EINTEGRITY, "%s", err->text);
     if (rc >= 0)
         add_file(c, path, digest, rc, executable);
     neap_found_deinit(&found);

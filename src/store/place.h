@@ -7,7 +7,7 @@
 
 /* An object: content by digest, and where its bytes may be had locally. */
 struct neap_file_ref {
-    const char *path; /* relative, below the place; "." for a single file */
+    const char *path;   /* relative, below the place; "." for a single file */
     const char *digest; /* 64 hex digits */
     int64_t size;
     bool executable;
@@ -20,7 +20,7 @@ struct neap_file_ref {
 
 struct neap_input {
     const char *place; /* "in/text/GPL-3" */
-    bool dir; /* files go below place; else exactly one file "." */
+    bool dir;          /* files go below place; else exactly one file "." */
     struct neap_file_ref *file;
     int nfile;
 };
@@ -35,9 +35,12 @@ enum neap_output_kind {
 struct neap_output {
     const char *name;
     const char *place; /* below the work directory: "out/counts.tsv" */
-    int kind; /* enum neap_output_kind */
+    int kind;          /* enum neap_output_kind */
     bool optional;
-    /* in ENDED: what was found; a file output has one file, path "." */
+    /* in ENDED: what was found; a file output has one file, path "."; paths
+     * of a folder are below it, those of a pattern below the part of it that
+     * has nothing special: out/a/x is "x" for "out/a/?", but "a/x" for
+     * "out/?/x". Sorted by bytes; folders themselves are not kept. */
     bool found;
     struct neap_file_ref *file;
     int nfile;

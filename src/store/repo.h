@@ -11,12 +11,12 @@
 #ifndef NEAP_STORE_REPO_H
 #define NEAP_STORE_REPO_H
 
-#include "base/err.h"
-#include "store/sha256.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/err.h"
+#include "store/sha256.h"
 
 struct neap_repo;
 
@@ -37,7 +37,7 @@ enum neap_put_mode {
     NEAP_PUT_COPY, /* the file stays as it is */
     NEAP_PUT_MOVE, /* the file is ours: renamed into place, or removed if the
                       object was there; copied across file systems */
-    NEAP_PUT_LINK /* the file is ours and will not be written to any more: it
+    NEAP_PUT_LINK  /* the file is ours and will not be written to any more: it
                      keeps its name and becomes the object too, with its mode;
                      copied where a hard link would not do */
 };

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "store/bytes.h"
+#include "store/repo.h"
 #include "store/repo_impl.h"
 
 struct get {

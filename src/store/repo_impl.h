@@ -3,8 +3,10 @@
 #define NEAP_STORE_REPO_IMPL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "store/repo.h"
+#include "base/err.h"
 
 struct neap_repo {
     char *root;     /* as given: for people */
@@ -13,7 +15,12 @@ struct neap_repo {
     atomic_uint count;
 };
 
-/* Absolute path of an object, owned. `digest` is one. */
+/* Make objects/ and tmp/. */
+int neap_repo_make_folders(const struct neap_repo *repo, struct neap_err *err);
+
+/* Path of an object, owned; `digest` is one. */
+char *neap_repo_object_in(const char *root, const char *digest);
+/* The same below `base`: absolute. */
 char *neap_repo_object(const struct neap_repo *repo, const char *digest);
 
 /* Is the object there? Returns its size or NEAP_ENOTEXIST. */

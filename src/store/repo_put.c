@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "store/bytes.h"
+#include "store/repo.h"
 #include "store/repo_impl.h"
 
 struct put {
@@ -38,39 +39,6 @@ static mode_t object_mode(bool executable)
 static void make_executable(const char *object)
 {
     (void)chmod(object, 0555);
-}
-
-/* --- install -------------------------------------------------------------- */
-
-/* 0 or -1 with errno */
-static int rename_new(const char *temp, const char *object, bool replace)
-{
-    if (!replace) {
-        if (renameat2(AT_FDCWD, temp, AT_FDCWD, object, RENAME_NOREPLACE) == 0)
-            return 0;
-        if (errno != EINVAL && errno != ENOSYS)
-            return -1;
-    }
-    return rename(temp, object);
-}
-
-int neap_repo_install(struct neap_repo *repo, const char *temp,
-                      const char *digest, const char *object, bool replace,
-                      struct neap_err *err)
-{
-    int rc = 0;
-
-    if (rename_new(temp, object, replace) == 0)
-        return 0;
-    if (errno == ENOENT) {
-        rc = neap_repo_folder(repo, digest, err);
-        if (rc == 0 && rename_new(temp, object, replace) == 0)
-            return 0;
-    }
-    if (rc == 0 && errno != EEXIST)
-        rc = neap_err_errno(err, errno, "cannot make object '%s'", object);
-    (void)unlink(temp);
-    return rc;
 }
 
 /* --- putting files -------------------------------------------------------- */

@@ -34,8 +34,8 @@ int neap_stage_outputs(const char *workdir, const struct neap_output *output,
  * points out of the work directory: NEAP_EPRECONDITION; the text names the
  * output and what was found. A place of kind STDOUT is left to the caller. */
 int neap_collect_output(struct neap_repo *repo, const char *workdir,
-                        const struct neap_output *decl,
-                        struct neap_output *ret, struct neap_err *err);
+                        const struct neap_output *decl, struct neap_output *ret,
+                        struct neap_err *err);
 void neap_collected_deinit(struct neap_output *output);
 
 #endif

@@ -82,7 +82,7 @@ static void refuses_other_things(void **state)
     struct neap_digests *digests = neap_digests_open(at("db"));
 
     (void)state;
-    strcpy(hex, "untouched");
+    (void)snprintf(hex, sizeof hex, "untouched");
     assert_int_equal(neap_digests_file(digests, scratch, hex, &id, &err),
                      NEAP_EINVAL);
     assert_contains(err.text, "folder");

@@ -212,7 +212,7 @@ static void follows_a_link_only_to_copy(void **state)
     (void)state;
     put_text(at("a"), "target");
     make_link("a", at("link"));
-    strcpy(digest, "untouched");
+    (void)snprintf(digest, sizeof digest, "untouched");
     assert_true(neap_repo_put_file(repo, at("link"), NEAP_PUT_MOVE, false,
                                    digest, &err) < 0);
     assert_string_equal(digest, "untouched");
@@ -486,7 +486,7 @@ static void says_that_the_disk_is_full(void **state)
         skip();
     }
     assert_int_equal(neap_repo_open(at("small/repo"), &small, &err), 0);
-    strcpy(digest, "untouched");
+    (void)snprintf(digest, sizeof digest, "untouched");
     put_bytes(at("big"), data, 2 << 20);
     assert_int_equal(neap_repo_put_file(small, at("big"), NEAP_PUT_MOVE, false,
                                         digest, &err),
