@@ -10,8 +10,7 @@ end
 -- { pattern, where it is allowed, what to do instead }
 local c_rules = {
   { "%f[%w_]uv_spawn%s*%(", nil, "forks: use io/spawn" },
-  { "%f[%w_]lua_call%s*%(", nil, "use the one door for calls into Lua" },
-  { "%f[%w_]system%s*%(", "^tests/", "no shell from C" },
+  { "%f[%w_]system%s*%(", nil, "no shell from C" },
   { "%f[%w_]strcpy%s*%(", nil, "unbounded" },
   { "%f[%w_]sprintf%s*%(", nil, "unbounded" },
   { "%f[%w_]rand%s*%(", nil, "take a seed" },
@@ -28,7 +27,7 @@ local function each_line(path, kind)
         complain("%s:%d: a mark of unfinished work", path, n)
       end
     end
-    if kind ~= "lua" then
+    if kind ~= "lua" and not path:find("^tests/") then
       for _, rule in ipairs(c_rules) do
         local pattern, allowed, why = rule[1], rule[2], rule[3]
         if line:find(pattern) and not (allowed and path:find(allowed)) then

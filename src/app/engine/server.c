@@ -186,7 +186,7 @@ static int make_address(const char *path, struct sockaddr_un *address,
                             "the socket path '%s' has more than %zu bytes; set "
                             "NEAP_RUNTIME to a shorter folder",
                             path, sizeof address->sun_path - 1);
-    strcpy(address->sun_path, path);
+    memcpy(address->sun_path, path, strlen(path) + 1);
     return 0;
 }
 
