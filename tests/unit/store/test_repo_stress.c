@@ -177,21 +177,22 @@ static void threads_share_a_repository(void **state)
 
 /* --- kill ----------------------------------------------------------------- */
 
-/* In a process of its own: new objects until the end. Says when it begins. */
+/* In a process of its own: new objects until the end. Says when it
+ * has stored the first. */
 static void write_for_ever(int fd, uint64_t seed)
 {
     static char data[300 << 10];
     char digest[NEAP_DIGEST_HEX];
     struct worker worker = { .number = 99, .seed = seed };
 
-    if (write(fd, "x", 1) != 1)
-        _exit(1);
-    for (;;) {
+    for (bool first = true;; first = false) {
         size_t size = random_below(&worker.seed, sizeof data - 8) + 8;
 
         for (size_t i = 0; i < 8; i++)
             data[i] = (char)random_below(&worker.seed, 256);
         if (put_somehow(&worker, data, size, digest, NULL) < 0)
+            _exit(1);
+        if (first && write(fd, "x", 1) != 1)
             _exit(1);
     }
 }
