@@ -2,9 +2,10 @@
 -- then batches of POST /v1/tasks.
 --
 -- A task is `sent` when it stands in the queue (its children may follow),
--- `posted` when it is in a request, `acked` when the engine has taken it. At
--- most two requests are under way; the second holds nothing that depends on
--- the first, because requests may overtake each other.
+-- `posted` when it is in a request, `acked` when the engine has taken it. One
+-- request is under way at a time: two may overtake each other, and then tasks
+-- would not be queued in the order in which the script made them. Meanwhile the
+-- script makes the tasks of the next one.
 
 local failure = require "neap.failure"
 local file = require "neap.file"
@@ -15,7 +16,6 @@ local promise = require "neap.promise"
 local submit = {}
 
 local BATCH, BATCH_BYTES = 1000, 8 * 2 ^ 20
-local REQUESTS = 2
 local HIGH, LOW = 8000, 4000
 
 local Submit = {}
@@ -25,7 +25,7 @@ Submit.__index = Submit
 function submit.new(session)
   return setmetatable({
     session = session, queue = {}, first = 1, last = 0,
-    open = 0,       -- requests under way
+    open = false,   -- is a request under way?
     unsent = 0,     -- tasks that were admitted and are not acked yet
     again = {},     -- tasks of a refused batch
   }, Submit)
@@ -182,17 +182,6 @@ function Submit:forget(task)
   end
 end
 
--- Does the task depend on one that is in another open request?
-local function must_wait(task, batch)
-  for _, dep in ipairs(task.deps or {}) do
-    if dep.posted and not dep.acked and dep.batch ~= batch
-      and not dep.settled then
-      return true
-    end
-  end
-  return false
-end
-
 -- Take tasks from the queue into a request.
 function Submit:_take()
   local batch, texts, bytes = {}, {}, 0
@@ -202,12 +191,9 @@ function Submit:_take()
     if dead then
       fail_skipped(task, dead)
     elseif not task.settled then
-      if must_wait(task, batch) then
-        break
-      end
       local text = task:to_json()
       batch[#batch + 1], texts[#texts + 1] = task, text
-      task.posted, task.batch = true, batch
+      task.posted = true
       bytes = bytes + #text
     end
     self.queue[self.first] = nil
@@ -217,7 +203,7 @@ function Submit:_take()
 end
 
 local function acked(self, task)
-  task.acked, task.batch = true, nil
+  task.acked = true
   task.parts, task.words, task.head = nil, nil, nil
   self:forget(task)
   local list = task.on_ack
@@ -231,7 +217,7 @@ end
 function Submit:_requeue(tasks)
   for i = #tasks, 1, -1 do
     local task = tasks[i]
-    task.posted, task.batch = nil, nil
+    task.posted = nil
     self.first = self.first - 1
     self.queue[self.first] = task
   end
@@ -245,7 +231,7 @@ function Submit:_refused(batch, err)
     if task ~= bad and bad then
       rest[#rest + 1] = task
     else
-      task.posted, task.batch = nil, nil
+      task.posted = nil
       fail_here(task, err)
     end
   end
@@ -255,27 +241,27 @@ end
 --- Post what is ready.
 function Submit:flush()
   local session = self.session
-  while session.run and not session.lost and self.open < REQUESTS
-    and self.first <= self.last do
-    local batch, texts = self:_take()
-    if #batch == 0 then
-      return
-    end
-    self.open = self.open + 1
-    session.conn:send("POST", "/v1/tasks", ('{"run":"%s","tasks":[%s]}')
-      :format(session.run, table.concat(texts, ",")), function(reply, err)
-        self.open = self.open - 1
-        if reply then
-          for i = 1, #batch do
-            acked(self, batch[i])
-          end
-        elseif err.kind == "E_CONN" then
-          session:lose(err)
-        else
-          self:_refused(batch, err)
-        end
-      end)
+  if not session.run or session.lost or self.open then
+    return
   end
+  local batch, texts = self:_take()
+  if #batch == 0 then
+    return
+  end
+  self.open = true
+  session.conn:send("POST", "/v1/tasks", ('{"run":"%s","tasks":[%s]}')
+    :format(session.run, table.concat(texts, ",")), function(reply, err)
+      self.open = false
+      if reply then
+        for i = 1, #batch do
+          acked(self, batch[i])
+        end
+      elseif err.kind == "E_CONN" then
+        session:lose(err)
+      else
+        self:_refused(batch, err)
+      end
+    end)
 end
 
 return submit

@@ -41,6 +41,22 @@ describe("the session", function()
     end
   end)
 
+  it("sends batches in the script's order, however slow one is", function()
+    fake.engine.slots = 1e9
+    local posts = 0
+    function fake.engine.latency(_method, path)
+      posts = posts + (path == "/v1/tasks" and 1 or 0)
+      return path == "/v1/tasks" and posts == 1 and 1 or 0.001
+    end
+    fake_core.run(function()
+      for i = 1, 2500 do task("t" .. i) end
+    end)
+    assert.is_true(#fake.engine.batches >= 3)
+    for i, t in ipairs(fake.engine.order) do
+      assert.equal(i, t.spec.n)
+    end
+  end)
+
   it("hashes a file once for all its tasks", function()
     fake.files["/data/f"] = "x"
     fake.hash_delay = 2

@@ -38,7 +38,11 @@ function fake_engine.new(core)
   function core.core.http(id, socket, method, path, body)
     self.socket = socket
     self.requests[#self.requests + 1] = method .. " " .. path
-    core.at(self.latency or 0.001, function()
+    local latency = self.latency or 0.001
+    if type(latency) == "function" then
+      latency = latency(method, path)
+    end
+    core.at(latency, function()
       if self.dead then
         core.emit { type = "http", id = id, error = "connection refused",
                     code = "Net" }
