@@ -38,10 +38,24 @@ int policies_swap(struct app *app, enum neap_policy_kind kind,
     return rc;
 }
 
+static int open_pack(struct app *app, struct neap_err *err)
+{
+    const char *name = app->config.policy_pack;
+    const char *params = app->config.policy_params;
+    int rc;
+
+    if (name != NULL || params != NULL)
+        return policies_swap(app, NEAP_POLICY_PACK,
+                             name != NULL ? name : "default", params, err);
+    rc = neap_policy_host_load_shipped(app->policies, err);
+    if (rc == 0)
+        use(app);
+    return rc;
+}
+
 int policies_open(struct app *app, struct neap_err *err)
 {
     const struct config *config = &app->config;
-    const char *pack = config->policy_pack;
     int rc = 0;
 
     app->policies =
@@ -51,8 +65,7 @@ int policies_open(struct app *app, struct neap_err *err)
         return err->kind == NEAP_KIND_OTHER ? NEAP_EOTHER
                                             : neap_err_code(err->kind);
     neap_policy_host_on_error(app->policies, on_policy_error, app);
-    rc = policies_swap(app, NEAP_POLICY_PACK, pack != NULL ? pack : "default",
-                       config->policy_params, err);
+    rc = open_pack(app, err);
     if (rc == 0 && config->policy_priority != NULL)
         rc = policies_swap(app, NEAP_POLICY_PRIORITY, config->policy_priority,
                            NULL, err);

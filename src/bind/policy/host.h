@@ -30,7 +30,8 @@ struct neap_policy_host;
  *            NEAP_POLICY_PATH (separated by colons).
  * labels:    borrowed, outlives the host.
  * Returns an owned host, or NULL: NEAP_ENOTEXIST (a Lua file is missing),
- * NEAP_EEVAL (a Lua file is broken), NEAP_EUNAVAILABLE (no timer).
+ * NEAP_EUNAVAILABLE (no timer). A Lua file that is broken is found by the
+ * first load.
  */
 struct neap_policy_host *neap_policy_host_create(const char *lua_path,
                                                  struct neap_labels *labels,
@@ -50,6 +51,12 @@ void neap_policy_host_destroy(struct neap_policy_host *host); /* NULL ok */
 int neap_policy_host_load(struct neap_policy_host *host,
                           enum neap_policy_kind kind, const char *name_or_path,
                           const char *params_json, struct neap_err *err);
+
+/* Make the packing policy that comes with neap, with its own parameters, the
+ * active one. It is not checked again, which would be most of an engine's
+ * start: neap's tests have checked it. */
+int neap_policy_host_load_shipped(struct neap_policy_host *host,
+                                  struct neap_err *err);
 
 /* The active policy for neap_sched_set_pack / _set_priority; NULL if none was
  * loaded or it is in quarantine. Never moves while the host lives: one that is

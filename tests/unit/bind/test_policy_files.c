@@ -59,6 +59,21 @@ static void default_fills_few_allocs(void **state)
     assert_int_equal(assigned(f, 0, 0), 1);
 }
 
+/* What an engine begins with; the checks have passed it above. */
+static void the_shipped_one_is_the_default(void **state)
+{
+    struct fixture *f = *state;
+    struct neap_policy_info info;
+
+    assert_int_equal(neap_policy_host_load_shipped(f->host, &f->err), 0);
+    neap_policy_host_info(f->host, NEAP_POLICY_PACK, &info);
+    assert_int_equal(strncmp(info.name, "default@", 8), 0);
+    add_alloc(f, 4, 16 * GIB);
+    add_class(f, 5, 1, GIB);
+    must_pack(f);
+    assert_int_equal(assigned(f, 0, 0), 4);
+}
+
 static void spread_loads_all_alike(void **state)
 {
     struct fixture *f = *state;
@@ -161,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_of_them_pass_their_checks),
         TEST(default_fills_few_allocs),
+        TEST(the_shipped_one_is_the_default),
         TEST(spread_loads_all_alike),
         TEST(locality_keeps_off_what_ends),
         TEST(fair_deadline_orders),
