@@ -15,7 +15,7 @@ static void each_shape(const struct neap_sched *sched,
     for (int i = 0; i < sched->npools; i++) {
         const struct neap_pool *pool = sched->pools[i];
 
-        if (demand->pool != NULL && demand->pool != pool->name)
+        if (!neap_demand_allows(demand, pool->name))
             continue;
         neap_list_for_each (at, &pool->menu) {
             fn(ctx, neap_list_item(at, struct neap_shape, link));
@@ -89,24 +89,25 @@ static void say_amount(const struct neap_sched *sched, int label,
     neap_buf_printf(out, " of %s", sched->labels->name[label]);
 }
 
-static void say_pool(const struct neap_demand *demand, struct neap_buf *out)
+void neap_demand_say_pool(const struct neap_demand *demand,
+                          struct neap_buf *out)
 {
-    if (demand->pool != NULL)
-        neap_buf_printf(out, "pool '%s'", demand->pool->text);
-    else
+    if (demand->npool == 0)
         neap_buf_puts(out, "any pool");
+    else
+        neap_buf_puts(out, demand->npool > 1 ? "pools " : "pool ");
+    for (int i = 0; i < demand->npool; i++)
+        neap_buf_printf(out, "%s'%s'", i > 0 ? " or " : "",
+                        demand->pool[i]->text);
 }
 
 /* "wants nodes with arch=arm64, which no node of any pool has" */
 static void say_facts(const struct neap_demand *demand, struct neap_buf *out)
 {
     neap_buf_puts(out, "wants nodes with ");
-    for (int i = 0; i < demand->where->count; i++)
-        neap_buf_printf(out, "%s%s=%s", i > 0 ? ", " : "",
-                        demand->where->pair[i].key,
-                        demand->where->pair[i].value);
+    neap_wants_format(demand->where, out);
     neap_buf_puts(out, "; there is none in ");
-    say_pool(demand, out);
+    neap_demand_say_pool(demand, out);
 }
 
 /* "needs 512 GiB of mem; the largest node of any pool has 22.9 GiB (local)" */
@@ -121,15 +122,15 @@ static void say_label(const struct neap_sched *sched,
     neap_buf_puts(out, "; ");
     if (largest->res.v[label] <= 0) {
         neap_buf_puts(out, "no node of ");
-        say_pool(search->demand, out);
+        neap_demand_say_pool(search->demand, out);
         neap_buf_puts(out, " has any");
         return;
     }
     neap_buf_puts(out, "the largest node of ");
-    say_pool(search->demand, out);
+    neap_demand_say_pool(search->demand, out);
     neap_buf_puts(out, " has ");
     neap_res_format_amount(label, largest->res.v[label], out);
-    if (search->demand->pool == NULL)
+    if (search->demand->npool != 1)
         neap_buf_printf(out, " (%s)", largest->pool->name->text);
 }
 

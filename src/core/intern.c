@@ -51,31 +51,35 @@ void neap_word_unref(struct neap_sched *sched, struct neap_word *word)
     free_word(word);
 }
 
+static bool same_pools(const struct neap_demand *a, const struct neap_demand *b)
+{
+    return a->npool == b->npool &&
+           (a->npool == 0 ||
+            memcmp(a->pool, b->pool, (size_t)a->npool * sizeof(*a->pool)) == 0);
+}
+
 static bool same_demand(const void *item, const void *key)
 {
     const struct neap_demand *a = item;
     const struct neap_demand *b = key;
 
     return a->name == b->name && a->user == b->user && a->run == b->run &&
-           a->pool == b->pool && a->expect_s == b->expect_s &&
+           same_pools(a, b) && a->expect_s == b->expect_s &&
            a->timeout_s == b->timeout_s && neap_res_equal(&a->need, &b->need) &&
-           neap_strmap_equal(a->where, b->where);
+           neap_wants_equal(a->where, b->where);
 }
 
 static uint64_t hash_demand(const struct neap_demand *demand)
 {
-    const void *names[] = { demand->name, demand->user, demand->run,
-                            demand->pool };
+    const void *names[] = { demand->name, demand->user, demand->run };
     double times[] = { demand->expect_s, demand->timeout_s };
     uint64_t hash = neap_hash(&demand->need, sizeof(demand->need), 0);
 
     hash = neap_hash(names, sizeof(names), hash);
     hash = neap_hash(times, sizeof(times), hash);
-    for (int i = 0; demand->where != NULL && i < demand->where->count; i++) {
-        hash = neap_hash_text(demand->where->pair[i].key, hash);
-        hash = neap_hash_text(demand->where->pair[i].value, hash);
-    }
-    return hash;
+    for (int i = 0; i < demand->npool; i++)
+        hash = neap_hash_text(demand->pool[i]->text, hash);
+    return neap_wants_hash(demand->where, hash);
 }
 
 /* A time that is no time counts as unknown; also makes -0 and 0 one. */
@@ -89,8 +93,22 @@ static void release_names(struct neap_sched *sched, struct neap_demand *demand)
     neap_word_unref(sched, demand->name);
     neap_word_unref(sched, demand->user);
     neap_word_unref(sched, demand->run);
-    neap_word_unref(sched, demand->pool);
-    neap_strmap_destroy(demand->where);
+    for (int i = 0; i < demand->npool; i++)
+        neap_word_unref(sched, demand->pool[i]);
+    neap_free(demand->pool);
+    neap_wants_destroy(demand->where);
+}
+
+static void get_pools(struct neap_sched *sched,
+                      const struct neap_task_spec *spec,
+                      struct neap_demand *demand)
+{
+    if (spec->npool == 0)
+        return;
+    demand->npool = spec->npool;
+    demand->pool = neap_calloc((size_t)spec->npool, sizeof(struct neap_word *));
+    for (int i = 0; i < spec->npool; i++)
+        demand->pool[i] = neap_word_get(sched, spec->pool[i]);
 }
 
 struct neap_demand *neap_demand_get(struct neap_sched *sched,
@@ -101,14 +119,15 @@ struct neap_demand *neap_demand_get(struct neap_sched *sched,
         .name = neap_word_get(sched, spec->name != NULL ? spec->name : ""),
         .user = neap_word_get(sched, spec->user != NULL ? spec->user : ""),
         .run = neap_word_get(sched, spec->run != NULL ? spec->run : ""),
-        .pool = spec->pool != NULL ? neap_word_get(sched, spec->pool) : NULL,
-        .where = neap_strmap_copy(spec->where),
+        .where = neap_wants_copy(spec->where),
         .expect_s = clean_s(spec->expect_s),
         .timeout_s = clean_s(spec->timeout_s),
     };
-    uint64_t hash = hash_demand(&wanted);
     struct neap_demand *demand;
+    uint64_t hash;
 
+    get_pools(sched, spec, &wanted);
+    hash = hash_demand(&wanted);
     demand = neap_map_find(&sched->demand_map, hash, &wanted);
     if (demand != NULL) {
         release_names(sched, &wanted);
@@ -130,6 +149,16 @@ void neap_demand_unref(struct neap_sched *sched, struct neap_demand *demand)
     (void)neap_map_remove(&sched->demand_map, demand->hash, demand);
     release_names(sched, demand);
     neap_free(demand);
+}
+
+bool neap_demand_allows(const struct neap_demand *demand,
+                        const struct neap_word *pool)
+{
+    for (int i = 0; i < demand->npool; i++) {
+        if (demand->pool[i] == pool)
+            return true;
+    }
+    return demand->npool == 0;
 }
 
 void neap_intern_init(struct neap_sched *sched)

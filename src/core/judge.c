@@ -25,10 +25,9 @@ const char *neap_judge_suits(const struct neap_sched *sched,
                              const struct neap_demand *demand, uint32_t avoid,
                              const struct neap_alloc *alloc)
 {
-    if (demand->pool != NULL && demand->pool != alloc->shape->pool->name)
+    if (!neap_demand_allows(demand, alloc->shape->pool->name))
         return "it is in another pool";
-    if (demand->where != NULL &&
-        !neap_strmap_covers(alloc->shape->facts, demand->where))
+    if (!neap_wants_met(demand->where, alloc->shape->facts))
         return "its node lacks a fact that the task wants";
     if (!neap_fits(sched, &alloc->total, &demand->need))
         return "it is too small";

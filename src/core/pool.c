@@ -163,8 +163,8 @@ int neap_sched_set_menu(struct neap_sched *sched, const char *pool_name,
 bool neap_shape_suits(const struct neap_shape *shape,
                       const struct neap_demand *demand)
 {
-    return (demand->pool == NULL || demand->pool == shape->pool->name) &&
-           neap_strmap_covers(shape->facts, demand->where);
+    return neap_demand_allows(demand, shape->pool->name) &&
+           neap_wants_met(demand->where, shape->facts);
 }
 
 bool neap_shape_holds(const struct neap_shape *shape,

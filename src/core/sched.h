@@ -38,6 +38,7 @@ struct neap_task;
 struct neap_alloc;
 struct neap_shape;
 struct neap_strmap; /* core/strmap.h: a small sorted map of strings */
+struct neap_wants;  /* core/wants.h: values that a fact may have */
 
 enum neap_task_state {
     NEAP_TASK_INIT,
@@ -71,8 +72,9 @@ struct neap_task_spec {
     double rank, input_bytes;
     int depth, ninputs;
     const struct neap_strmap *labels; /* copied; NULL: none */
-    const struct neap_strmap *where;  /* node facts it needs; copied */
-    const char *pool;                 /* only this pool; NULL: any; copied */
+    const struct neap_wants *where;   /* node facts it needs; copied */
+    const char *const *pool;          /* only these pools; copied */
+    int npool;                        /* 0: any */
     void *owner;                      /* yours: neap_task_owner() */
 };
 

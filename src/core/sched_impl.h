@@ -22,6 +22,7 @@
 #include "core/durations.h"
 #include "core/sched.h"
 #include "core/strmap.h"
+#include "core/wants.h"
 
 enum {
     NEAP_VIEW_CLASSES_MAX = 1024, /* rows; later classes wait unseen */
@@ -41,11 +42,12 @@ struct neap_word {
 struct neap_demand {
     struct neap_res need;
     struct neap_word *name, *user, *run;
-    struct neap_word *pool;    /* NULL: any */
-    struct neap_strmap *where; /* NULL: any */
+    struct neap_word **pool;  /* any of these, in no order */
+    struct neap_wants *where; /* NULL: any */
     double expect_s, timeout_s;
     uint64_t hash;
     struct neap_list active; /* in sched->demands while some wait */
+    int npool;               /* 0: any */
     uint32_t refs;           /* tasks */
     uint32_t queued;         /* of these, waiting */
     uint32_t checked;        /* menu_version of `impossible` */
@@ -57,6 +59,12 @@ void neap_word_unref(struct neap_sched *sched, struct neap_word *word);
 struct neap_demand *neap_demand_get(struct neap_sched *sched,
                                     const struct neap_task_spec *spec);
 void neap_demand_unref(struct neap_sched *sched, struct neap_demand *demand);
+/* May its tasks go to the pool of this name? */
+bool neap_demand_allows(const struct neap_demand *demand,
+                        const struct neap_word *pool);
+/* "pool 'a'", "pools 'a' or 'b'", "any pool" */
+void neap_demand_say_pool(const struct neap_demand *demand,
+                          struct neap_buf *out);
 void neap_intern_init(struct neap_sched *sched);
 void neap_intern_deinit(struct neap_sched *sched);
 

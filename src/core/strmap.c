@@ -108,17 +108,3 @@ bool neap_strmap_equal(const struct neap_strmap *a, const struct neap_strmap *b)
     }
     return true;
 }
-
-bool neap_strmap_covers(const struct neap_strmap *have,
-                        const struct neap_strmap *need)
-{
-    int count = need != NULL ? need->count : 0;
-
-    for (int i = 0; i < count; i++) {
-        const char *value = neap_strmap_get(have, need->pair[i].key);
-
-        if (value == NULL || strcmp(value, need->pair[i].value) != 0)
-            return false;
-    }
-    return true;
-}

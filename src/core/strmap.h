@@ -22,8 +22,5 @@ void neap_strmap_set(struct neap_strmap *map, const char *key,
 const char *neap_strmap_get(const struct neap_strmap *map, const char *key);
 bool neap_strmap_equal(const struct neap_strmap *a,
                        const struct neap_strmap *b);
-/* Does `have` hold every pair of `need`? NULL is the empty map. */
-bool neap_strmap_covers(const struct neap_strmap *have,
-                        const struct neap_strmap *need);
 
 #endif

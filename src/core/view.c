@@ -278,7 +278,7 @@ static void fill_may(struct neap_sched *sched, struct neap_class *cls)
     int nlive = store->view.nallocs;
     int nrows = nlive + store->view.npending;
 
-    if (demand->pool == NULL && demand->where == NULL && cls->avoid == 0)
+    if (demand->npool == 0 && demand->where == NULL && cls->avoid == 0)
         return;
     if (cls->may != NULL && cls->may_version == store->version)
         return;

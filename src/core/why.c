@@ -218,6 +218,23 @@ static const struct neap_why_alloc *find_fitting(const struct neap_why *why)
     return fitting;
 }
 
+/* Nothing is known about the pools that it may use. */
+static void say_unknown(const struct neap_demand *demand, struct neap_why *why)
+{
+    struct neap_buf text = NEAP_BUF_INIT;
+
+    if (demand->npool == 0) {
+        neap_buf_puts(&text, "no pool has said yet what it offers");
+    } else {
+        neap_demand_say_pool(demand, &text);
+        neap_buf_puts(&text, demand->npool > 1
+                                 ? " have not said what they offer"
+                                 : " has not said what it offers");
+    }
+    say(why, NEAP_WHY_UNSCHEDULABLE, "%s", text.data);
+    neap_buf_deinit(&text);
+}
+
 static void judge_queued(const struct neap_sched *sched,
                          const struct neap_task *task, struct neap_why *why)
 {
@@ -238,10 +255,7 @@ static void judge_queued(const struct neap_sched *sched,
             "%d alloc%s that can hold it %s been requested", why->npending,
             why->npending > 1 ? "s" : "", why->npending > 1 ? "have" : "has");
     else if (neap_demand_unknown(sched, task->demand))
-        say(why, NEAP_WHY_UNSCHEDULABLE,
-            task->demand->pool != NULL ? "pool '%s' has not said what it offers"
-                                       : "%s has said yet what it offers",
-            task->demand->pool != NULL ? task->demand->pool->text : "no pool");
+        say_unknown(task->demand, why);
     else if (sched->window_end_ns != NEAP_NEVER &&
              sched->window_end_ns > sched->now_ns)
         say(why, NEAP_WHY_WINDOW,

@@ -1,9 +1,11 @@
 /* A task of a run above the scheduler: when it is queued, what its end means
  * for others, and how it gets into the log of its run. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "core/wants.h"
 #include "sched/engine_impl.h"
 #include "sched/graph.h"
 #include "sched/outcome.h"
@@ -56,36 +58,26 @@ void neap_engine_queue(struct neap_engine *engine, struct neap_run_task *task)
     engine->ready[engine->nready++] = task;
 }
 
-/* The scheduler compares facts for equality. Of several values that would do
- * it gets the one that a node is known to have. */
-static struct neap_strmap *where_map(const struct neap_spec_common *common)
+static struct neap_wants *make_wants(const struct neap_spec_common *common)
 {
-    struct neap_strmap *map;
+    struct neap_wants *wants;
 
     if (common->nwhere == 0)
         return NULL;
-    map = neap_strmap_create();
-    for (int i = 0; i < common->nwhere; i++)
-        neap_strmap_set(map, common->where[i].key, common->where[i].value[0]);
-    return map;
-}
-
-/* The first pool of the list that there is; the first at all if none is. */
-static const char *choose_pool(const struct neap_engine *engine,
-                               const struct neap_spec_common *common)
-{
-    for (int i = 0; i < common->npool; i++) {
-        if (neap_engine_cluster(engine, common->pool[i]) != NULL)
-            return common->pool[i];
+    wants = neap_wants_create();
+    for (int i = 0; i < common->nwhere; i++) {
+        for (int k = 0; k < common->where[i].nvalue; k++)
+            neap_wants_add(wants, common->where[i].key,
+                           common->where[i].value[k]);
     }
-    return common->npool > 0 ? common->pool[0] : NULL;
+    return wants;
 }
 
 static struct neap_task *make_queued(struct neap_engine *engine,
                                      struct neap_run_task *task)
 {
     const struct neap_spec_common *common = task->spec.common;
-    struct neap_strmap *where = where_map(common);
+    struct neap_wants *where = make_wants(common);
     struct neap_task_spec spec = {
         .name = common->name,
         .user = task->run->user,
@@ -99,7 +91,8 @@ static struct neap_task *make_queued(struct neap_engine *engine,
         .ninputs = task->spec.ninput,
         .labels = common->labels,
         .where = where,
-        .pool = choose_pool(engine, common),
+        .pool = common->pool,
+        .npool = common->npool,
         .owner = task,
     };
     struct neap_task *queued;
@@ -108,7 +101,7 @@ static struct neap_task *make_queued(struct neap_engine *engine,
     neap_run_task_id(task, id);
     spec.id = id;
     queued = neap_task_create(engine->sched, &spec);
-    neap_strmap_destroy(where);
+    neap_wants_destroy(where);
     return queued;
 }
 
@@ -249,6 +242,30 @@ static void admit(struct neap_engine *engine, struct neap_run_task *task)
         neap_engine_queue(engine, task);
 }
 
+/* A pool that there is not is a slip of the pen: it will never come. */
+static int check_pools(void *ctx, const struct neap_spec *spec,
+                       struct neap_spec_where *where, struct neap_err *err)
+{
+    const struct neap_engine *engine = ctx;
+    struct neap_buf known = NEAP_BUF_INIT;
+    int rc = 0;
+
+    for (int i = 0; i < spec->common->npool && rc == 0; i++) {
+        if (neap_engine_cluster(engine, spec->common->pool[i]) != NULL)
+            continue;
+        for (int k = 0; k < engine->npool; k++)
+            neap_buf_printf(&known, "%s'%s'", k > 0 ? ", " : "",
+                            engine->pool[k]->name);
+        snprintf(where->field, sizeof where->field, "pool");
+        rc =
+            neap_err_set(err, NEAP_EINVAL,
+                         "task '%s': there is no pool '%s'; known are: %s",
+                         spec->common->name, spec->common->pool[i], known.data);
+    }
+    neap_buf_deinit(&known);
+    return rc;
+}
+
 int neap_engine_submit(struct neap_engine *engine, struct neap_run *run,
                        const json_t *tasks, int *ret_at,
                        struct neap_spec_where *where, struct neap_err *err)
@@ -263,7 +280,7 @@ int neap_engine_submit(struct neap_engine *engine, struct neap_run *run,
     if (engine->stopping)
         return neap_err_set(err, NEAP_EPRECONDITION, "the engine is stopping");
     count = neap_run_add(run, tasks, &engine->labels, neap_clock_wall_ns(),
-                         ret_at, where, err);
+                         check_pools, engine, ret_at, where, err);
     if (count < 0)
         return count;
     for (int i = before; i < run->ntasks; i++)

@@ -34,7 +34,8 @@ static int add_one(struct neap_run *run, const json_t *json,
 }
 
 int neap_run_add(struct neap_run *run, const json_t *list,
-                 struct neap_labels *labels, int64_t wall_ns, int *ret_at,
+                 struct neap_labels *labels, int64_t wall_ns,
+                 neap_run_check_fn check, void *ctx, int *ret_at,
                  struct neap_spec_where *where, struct neap_err *err)
 {
     size_t count = json_array_size(list);
@@ -51,6 +52,8 @@ int neap_run_add(struct neap_run *run, const json_t *list,
     for (size_t i = 0; i < count && rc == 0; i++) {
         *ret_at = (int)i;
         rc = add_one(run, json_array_get(list, i), labels, wall_ns, where, err);
+        if (rc == 0 && check != NULL)
+            rc = check(ctx, &run->tasks[run->ntasks - 1]->spec, where, err);
     }
     if (rc < 0) {
         neap_run_truncate(run, before);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "core/sched.h"
 #include "core/strmap.h"
+#include "core/wants.h"
 
 #define GIB (INT64_C(1) << 30)
 
@@ -221,6 +222,39 @@ static void test_runs_in_order_of_priority_size_age(void **state)
     assert_string_equal(w.trace, "urgent:a1 old:a1 young:a1 big:a1 late:a1 ");
     finish(&w, t[0]);
     free_tasks(t, 5);
+    close_world(&w);
+}
+
+/* Tasks that are equally urgent and large run in the order of submission, also
+ * those of another name; an urgent one goes first whenever it comes. */
+static void test_equal_tasks_run_oldest_first(void **state)
+{
+    static const char start[] = "now:a1 t0:a1 t1:a1 u2:a1 t3:a1 ";
+    struct neap_task *t[301];
+    struct world w;
+
+    (void)state;
+    open_world(&w);
+    offer(&w, "local", "whole", 2, 8, 1);
+    t[0] = submit(&w, "t0", 2, 1, 0);
+    for (int i = 1; i < 300; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), i % 2 ? "t%d" : "u%d", i);
+        t[i] = submit(&w, id, 2, 1, 0);
+        if (i % 100 == 0)
+            settle(&w);
+    }
+    t[300] = submit(&w, "now", 2, 1, -1);
+    settle(&w);
+    grant(&w, 0);
+    finish(&w, t[300]), settle(&w);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(neap_task_state(t[i]), NEAP_TASK_STAGING);
+        finish(&w, t[i]), settle(&w);
+    }
+    assert_memory_equal(w.trace, start, strlen(start));
+    free_tasks(t, 301);
     close_world(&w);
 }
 
@@ -468,13 +502,15 @@ static void test_a_task_lost_too_often_is_given_up(void **state)
 
 static void test_impossible_tasks_end_with_a_sentence(void **state)
 {
-    struct neap_strmap *facts = neap_strmap_create();
+    static const char *const elsewhere = "elsewhere";
+    static const char *const local[] = { "local", "elsewhere" };
+    struct neap_wants *facts = neap_wants_create();
     struct neap_task_spec spec = { .id = "r1.3", .name = "x", .where = facts };
     struct neap_shape_spec shapes[] = {
         { .name = "mem", .res = res(2, 64), .max = -1 },
         { .name = "cpu", .res = res(16, 8), .max = -1, .walltime_s = 60 },
     };
-    struct neap_task *t[7];
+    struct neap_task *t[8];
     struct world w;
 
     (void)state;
@@ -493,11 +529,13 @@ static void test_impossible_tasks_end_with_a_sentence(void **state)
                         "task 'both' needs 16 of cpu and 64 GiB of mem on one "
                         "node; the nearest shape, 'mem' (local), has only 2 "
                         "of cpu");
-    neap_strmap_set(facts, "arch", "arm64");
+    neap_wants_add(facts, "arch", "arm64");
+    neap_wants_add(facts, "arch", "riscv64");
+    neap_wants_add(facts, "age", "old");
     t[2] = submit_spec(&w, &spec);
     assert_string_equal(neap_task_err(t[2])->text,
-                        "task 'x' wants nodes with arch=arm64; there is none "
-                        "in any pool");
+                        "task 'x' wants nodes with age=old, arch=arm64 or "
+                        "riscv64; there is none in any pool");
     spec.where = NULL;
     spec.need = res(16, 1);
     spec.expect_s = 100;
@@ -510,16 +548,22 @@ static void test_impossible_tasks_end_with_a_sentence(void **state)
     assert_string_equal(neap_task_err(t[4])->text,
                         "task 'x' needs 1 of gpu; no node of any pool has "
                         "any");
-    spec.pool = "elsewhere"; /* not known yet: waits */
+    spec.pool = &elsewhere; /* not known yet: waits */
+    spec.npool = 1;
     t[5] = submit_spec(&w, &spec);
     assert_int_equal(neap_task_state(t[5]), NEAP_TASK_INIT);
-    spec.pool = "local";
+    spec.pool = local;
     t[6] = submit_spec(&w, &spec);
     assert_string_equal(neap_task_err(t[6])->text,
                         "task 'x' needs 1 of gpu; no node of pool 'local' "
                         "has any");
-    neap_strmap_destroy(facts);
-    free_tasks(t, 7);
+    spec.npool = 2;
+    t[7] = submit_spec(&w, &spec);
+    assert_string_equal(neap_task_err(t[7])->text,
+                        "task 'x' needs 1 of gpu; no node of pools 'local' or "
+                        "'elsewhere' has any");
+    neap_wants_destroy(facts);
+    free_tasks(t, 8);
     close_world(&w);
 }
 
@@ -640,25 +684,29 @@ static void test_a_short_life_takes_no_long_task(void **state)
 
 static void test_pools_and_facts_are_kept_to(void **state)
 {
+    static const char *const pools[] = { "c", "b" };
     struct neap_strmap *fast = neap_strmap_create();
+    struct neap_wants *wants = neap_wants_create();
     struct neap_shape_spec shapes[] = {
         { .name = "slow", .res = res(1, 1), .max = -1 },
         { .name = "fast", .res = res(2, 8), .max = -1, .facts = fast },
     };
-    struct neap_task_spec spec = { .id = "picky", .where = fast };
-    struct neap_task *t[2];
+    struct neap_task_spec spec = { .id = "picky", .where = wants };
+    struct neap_task *t[3];
     struct world w;
 
     (void)state;
     open_world(&w);
     neap_strmap_set(fast, "disk", "nvme");
+    neap_wants_add(wants, "disk", "optane");
+    neap_wants_add(wants, "disk", "nvme");
     neap_sched_set_menu(w.sched, "a", shapes, 2, w.now_ns, NULL);
     offer(&w, "b", "other", 1, 1, -1);
     spec.need = res(1, 1);
     t[0] = submit_spec(&w, &spec);
     settle(&w);
     assert_string_equal(neap_alloc_shape(w.requested[0]), "fast");
-    spec = (struct neap_task_spec){ .id = "b", .pool = "b" };
+    spec = (struct neap_task_spec){ .id = "b", .pool = pools, .npool = 2 };
     spec.need = res(1, 1);
     t[1] = submit_spec(&w, &spec);
     settle(&w);
@@ -667,8 +715,15 @@ static void test_pools_and_facts_are_kept_to(void **state)
     grant(&w, 1);
     grant(&w, 0);
     assert_string_equal(w.trace, "b:a2 picky:a1 ");
+    offer(&w, "c", "new", 2, 1, -1); /* the other pool of the list */
+    spec.need = res(2, 1);
+    t[2] = submit_spec(&w, &spec);
+    settle(&w);
+    assert_int_equal(w.nrequested, 3);
+    assert_string_equal(neap_alloc_pool(w.requested[2]), "c");
     neap_strmap_destroy(fast);
-    free_tasks(t, 2);
+    neap_wants_destroy(wants);
+    free_tasks(t, 3);
     close_world(&w);
 }
 
@@ -885,6 +940,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_asks_for_an_alloc_and_runs),
         cmocka_unit_test(test_runs_in_order_of_priority_size_age),
+        cmocka_unit_test(test_equal_tasks_run_oldest_first),
         cmocka_unit_test(test_alike_tasks_are_one_class),
         cmocka_unit_test(test_does_not_ask_twice_for_the_same),
         cmocka_unit_test(test_cancels_what_is_not_needed),

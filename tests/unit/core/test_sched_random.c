@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "core/sched.h"
 #include "core/strmap.h"
+#include "core/wants.h"
 
 enum { TASKS_MAX = 400, ALLOCS_MAX = 4000, STEPS = 400, SEEDS = 300 };
 
@@ -296,11 +297,14 @@ static void set_menu(struct world *w)
 static void submit(struct world *w)
 {
     static const char *const names[] = { "a", "b", "c" };
-    struct neap_strmap *where = neap_strmap_create();
+    static const char *const pools[] = { "p", "q" };
+    struct neap_wants *where = neap_wants_create();
     struct neap_task *tasks[8];
     int count = (int)rnd(w, 8);
 
-    neap_strmap_set(where, "disk", "nvme");
+    neap_wants_add(where, "disk", "nvme");
+    if (one_in(w, 2))
+        neap_wants_add(where, "disk", "tape");
     for (int i = 0; i < count && w->nitems < TASKS_MAX; i++) {
         struct item *item = &w->item[w->nitems];
         struct neap_task_spec spec = {
@@ -310,7 +314,8 @@ static void submit(struct world *w)
             .priority = (int)rnd(w, 3),
             .expect_s = one_in(w, 4) ? rnd(w, 30) : 0,
             .where = one_in(w, 6) ? where : NULL,
-            .pool = one_in(w, 6) ? "p" : NULL,
+            .pool = pools,
+            .npool = one_in(w, 6) ? 1 + (int)rnd(w, 2) : 0,
             .owner = item,
         };
 
@@ -318,7 +323,7 @@ static void submit(struct world *w)
         w->nitems++;
         neap_sched_submit(w->sched, &tasks[i], 1, w->now_ns);
     }
-    neap_strmap_destroy(where);
+    neap_wants_destroy(where);
 }
 
 static void touch_alloc(struct world *w, struct record *record)

@@ -50,8 +50,8 @@ static int add(struct fixture *f, const char *text)
     int rc;
 
     assert_non_null(json);
-    rc = neap_run_add(f->run, json, &f->labels, 2000000000, &f->at, &f->where,
-                      &f->err);
+    rc = neap_run_add(f->run, json, &f->labels, 2000000000, NULL, NULL, &f->at,
+                      &f->where, &f->err);
     json_decref(json);
     return rc;
 }
