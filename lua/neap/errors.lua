@@ -87,6 +87,12 @@ function errors.exit_code(err)
   return errors.is(err) and (err.exit_code or exit_codes[err.kind]) or 1
 end
 
+--- What was raised, as something that is true: error(nil) is an error too.
+function errors.value(raised)
+  return raised or ("%s was raised, without a message"):format(
+    tostring(raised))
+end
+
 --- The error that a JSON object `{kind, message, hint, …}` describes.
 function errors.from_json(object)
   local fields = {}

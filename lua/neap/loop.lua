@@ -36,6 +36,11 @@ local by_type = {}
 local hooks = {}
 local waiting = {} -- fibers that are parked
 
+-- Each fiber that begins inside of another takes some of the C stack, which
+-- nobody else watches: a recursion without end would crash.
+local MAX_NESTED = 10000
+local nested = 0
+
 --- The fiber that runs now.
 function loop.current()
   return current
@@ -114,17 +119,18 @@ local function finish(fiber, ok, ...)
   fiber.state = ok and "done" or fiber.cancelled and "cancelled" or "failed"
   if ok then
     fiber.values = { n = select("#", ...), ... }
+    promise.settle(fiber, true, (...))
   else
     fiber.trace = errors.trim(debug.traceback(fiber.co))
+    promise.settle(fiber, false, errors.value((...)))
   end
-  promise.settle(fiber, ok, (...))
   if fiber.scope then
     fiber.scope:fiber_ended(fiber)
   end
 end
 
 local function after(fiber, outer, ok, ...)
-  current = outer
+  current, nested = outer, nested - 1
   if ok and status(fiber.co) ~= "dead" then
     if (...) == SENTINEL then
       return
@@ -139,7 +145,7 @@ end
 
 local function go(fiber, ...)
   local outer = current
-  current, fiber.state = fiber, "running"
+  current, nested, fiber.state = fiber, nested + 1, "running"
   return after(fiber, outer, resume(fiber.co, ...))
 end
 
@@ -160,6 +166,10 @@ end
 --- Begin a fiber: `fn(...)` runs until it waits for the first time.
 -- @return the fiber
 function loop.spawn(fn, ...)
+  if nested >= MAX_NESTED then
+    errors.raise("E_BUDGET", ("%d fibers began inside of each other; is there"
+      .. " a recursion without end?"):format(nested))
+  end
   local fiber = setmetatable({
     co = coroutine.create(fn), seq = 0, scope = current.scope,
     name = errors.caller() or "?",

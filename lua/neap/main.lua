@@ -130,7 +130,7 @@ local function body(state, root, fn, args)
     if not errors.is(err) then
       state.trace = errors.trim(debug.traceback("", 2))
     end
-    return err
+    return errors.value(err)
   end, unpack(args))
   if ok then
     state.trace = nil
