@@ -115,10 +115,23 @@ function driver.open(opts)
   return made.name, hook_names(made), made.refresh or 0
 end
 
-local function acquire()
+-- Is there anything that could be asked for? In most rounds of a busy engine
+-- there is not.
+local function may_request()
   local v = round.v
-  if active.acquire == false
-    or v.max_pending - v.npending - round.requested <= 0 then
+  if v.max_pending - v.npending - round.requested <= 0 then
+    return false
+  end
+  for s = 0, v.nshapes - 1 do
+    if v._shapes[s].quota ~= 0 then
+      return true
+    end
+  end
+  return false
+end
+
+local function acquire()
+  if active.acquire == false or not may_request() then
     return
   end
   local left = demand.left(true)

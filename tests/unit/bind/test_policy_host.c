@@ -292,6 +292,25 @@ static void acquire_may_change_what_the_built_in_one_wants(void **state)
     assert_true(line(f, NEAP_LINE_REQUEST, 0)->at == 1000);
 }
 
+static void acquire_is_not_asked_where_nothing_is_to_be_had(void **state)
+{
+    struct fixture *f = *state;
+    struct neap_shape_view *shape;
+
+    must_load(f, NEAP_POLICY_PACK,
+              PACK("acquire = function()\n"
+                   "  return { { shape = 'small' } }\n"
+                   "end"));
+    shape = add_shape(f, "small", 4, 16 * GIB, 0.2);
+    shape->quota = 0;
+    add_class(f, 3, 1, GIB);
+    must_pack(f);
+    assert_int_equal(lines(f, NEAP_LINE_REQUEST), 0);
+    shape->quota = 1;
+    must_pack(f);
+    assert_int_equal(lines(f, NEAP_LINE_REQUEST), 1);
+}
+
 static void a_bad_request_is_explained(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +511,7 @@ int main(void)
         TEST(elastic_shapes_are_as_large_as_needed),
         TEST(pending_counts_whole),
         TEST(acquire_may_change_what_the_built_in_one_wants),
+        TEST(acquire_is_not_asked_where_nothing_is_to_be_had),
         TEST(a_bad_request_is_explained),
         TEST(idle_allocs_go_back),
         TEST(an_idle_alloc_makes_room_for_a_larger_one),
