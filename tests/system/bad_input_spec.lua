@@ -167,6 +167,9 @@ end)
 describe("a loop in the script", function()
   it("stops nobody: tasks that were submitted go on", function()
     local w = system.world()
+    finally(function()
+      w:close()
+    end)
     local mark = w:path "mark"
     local p = w:start_script(head .. ([[
 local t = neap.task { cmd = "sleep 0.3; touch %s" }
@@ -184,7 +187,6 @@ while true do end]]):format(mark))
     end)
     assert.equal(130, p:code())
     w:assert_clean()
-    w:close()
   end)
 end)
 
