@@ -298,14 +298,16 @@ static void acquire_is_not_asked_where_nothing_is_to_be_had(void **state)
     struct neap_shape_view *shape;
 
     must_load(f, NEAP_POLICY_PACK,
-              PACK("acquire = function()\n"
-                   "  return { { shape = 'small' } }\n"
+              PACK("acquire = function(demand)\n"
+                   "  local own = demand:max('cpu') == 77\n"
+                   "  return own and { { shape = 'small' } } or {}\n"
                    "end"));
     shape = add_shape(f, "small", 4, 16 * GIB, 0.2);
+    add_class(f, 1, 77, GIB);
+    shape->name = "other"; /* asked, it would fail */
     shape->quota = 0;
-    add_class(f, 3, 1, GIB);
     must_pack(f);
-    assert_int_equal(lines(f, NEAP_LINE_REQUEST), 0);
+    shape->name = "small";
     shape->quota = 1;
     must_pack(f);
     assert_int_equal(lines(f, NEAP_LINE_REQUEST), 1);
