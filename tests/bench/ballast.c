@@ -13,9 +13,8 @@ __attribute__((constructor)) static void grow(void)
 
     if (!where || !size || strcmp(program_invocation_short_name, where) != 0)
         return;
-    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-             -1, 0);
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (p == MAP_FAILED)
         abort();
-    memset(p, 1, size);
 }
