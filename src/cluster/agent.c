@@ -107,6 +107,9 @@ static struct neap_job *find_job(struct agent *agent, const char *task,
 
 static void tell_job(struct agent *agent, const struct neap_job *job, int type)
 {
+    const char *dir = neap_slot_dir(job->slot);
+    char *out_path = neap_format("%s/out", dir);
+    char *err_path = neap_format("%s/err", dir);
     struct neap_msg msg;
 
     neap_msg_init(&msg, type);
@@ -114,7 +117,13 @@ static void tell_job(struct agent *agent, const struct neap_job *job, int type)
     msg.attempt = job->run.attempt;
     msg.pid = neap_slot_pid(job->slot);
     msg.at_ns = neap_clock_wall_ns();
+    if (type == NEAP_MSG_STARTED) {
+        msg.out_path = out_path;
+        msg.err_path = err_path;
+    }
     neap_link_send_lazy(agent->link, &msg);
+    neap_free(out_path);
+    neap_free(err_path);
 }
 
 static void on_started(void *ctx, struct neap_job *job)

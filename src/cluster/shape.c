@@ -89,6 +89,9 @@ static const struct neap_field msg_fields[] = {
     FIELD(MSG, "alloc", STR, alloc),
     RANGE(MSG, "pid", I64, pid, 0, INT64_MAX),
     RANGE(MSG, "at", I64, at_ns, INT64_MIN, INT64_MAX),
+    /* STARTED */
+    FIELD(MSG, "so_path", STR, out_path),
+    FIELD(MSG, "se_path", STR, err_path),
     /* RUN */
     FIELD(MSG, "name", STR, name),
     MANY(MSG, "argv", STRS, argv, argc, NULL),

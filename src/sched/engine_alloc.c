@@ -48,13 +48,6 @@ bool neap_engine_largest(struct neap_engine *engine, struct neap_res *ret)
     return known;
 }
 
-void neap_engine_request_alloc(void *ctx, struct neap_alloc *alloc)
-{
-    const struct neap_cluster *pool = pool_of(ctx, alloc);
-
-    pool->request(pool->ctx, alloc);
-}
-
 void neap_engine_cancel_alloc(void *ctx, struct neap_alloc *alloc)
 {
     const struct neap_cluster *pool = pool_of(ctx, alloc);
@@ -69,22 +62,12 @@ void neap_engine_release_alloc(void *ctx, struct neap_alloc *alloc)
     pool->release(pool->ctx, alloc);
 }
 
-void neap_engine_alloc_changed(void *ctx, struct neap_alloc *alloc)
+static void alloc_event(struct neap_engine *engine, const char *kind,
+                        const struct neap_alloc *alloc)
 {
-    static const char *const kinds[] = {
-        [NEAP_ALLOC_REQUESTED] = "alloc.request",
-        [NEAP_ALLOC_LIVE] = "alloc.live",
-        [NEAP_ALLOC_RELEASED] = "alloc.free",
-        [NEAP_ALLOC_DEAD] = "alloc.lost",
-        [NEAP_ALLOC_FAILED] = NULL,
-    };
-    struct neap_engine *engine = ctx;
-    const char *kind = kinds[neap_alloc_state(alloc)];
     struct neap_buf text = NEAP_BUF_INIT;
     struct neap_json json = NEAP_JSON(&text);
 
-    if (kind == NULL)
-        return;
     neap_json_str(&json, "kind", kind);
     neap_json_str(&json, "alloc", neap_alloc_id(alloc));
     neap_json_str(&json, "pool", neap_alloc_pool(alloc));
@@ -92,6 +75,28 @@ void neap_engine_alloc_changed(void *ctx, struct neap_alloc *alloc)
                  false);
     neap_engine_event_all(engine, NEAP_EVENT_ALLOC, text.data);
     neap_buf_deinit(&text);
+}
+
+void neap_engine_alloc_changed(void *ctx, struct neap_alloc *alloc)
+{
+    static const char *const kinds[] = {
+        [NEAP_ALLOC_LIVE] = "alloc.live",
+        [NEAP_ALLOC_RELEASED] = "alloc.free",
+        [NEAP_ALLOC_DEAD] = "alloc.lost",
+        [NEAP_ALLOC_FAILED] = NULL,
+    };
+    const char *kind = kinds[neap_alloc_state(alloc)];
+
+    if (kind != NULL)
+        alloc_event(ctx, kind, alloc);
+}
+
+void neap_engine_request_alloc(void *ctx, struct neap_alloc *alloc)
+{
+    const struct neap_cluster *pool = pool_of(ctx, alloc);
+
+    alloc_event(ctx, "alloc.request", alloc);
+    pool->request(pool->ctx, alloc);
 }
 
 static void on_joined(void *ctx, struct neap_agent *agent,

@@ -224,9 +224,10 @@ static void why_sched(struct app *app, struct neap_json *json,
     neap_sched_why(neap_engine_sched(app->engine), task->queued,
                    neap_clock_mono_ns(), neap_clock_wall_ns(), &why);
     put_head(json, task, verdict_name(&why));
-    neap_json_time(json, "since",
-                   neap_clock_wall_ns() - (neap_clock_mono_ns() -
-                                           neap_task_since_ns(task->queued)));
+    neap_json_num(json, "since",
+                  (double)(neap_clock_mono_ns() -
+                           neap_task_since_ns(task->queued)) /
+                      1e9);
     neap_json_open(json, "reasons", '[');
     put_reason(json, verdict_name(&why), why.text);
     neap_json_close(json, ']');

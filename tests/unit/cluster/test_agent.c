@@ -314,11 +314,21 @@ static void timeout_of_a_task_that_ends_on_term(void **state)
     neap_msg_deinit(&end);
 }
 
+/* The shim makes it, which may not have got so far. */
+static void expect_file(const char *path)
+{
+    for (int i = 0; i < ENGINE_WAIT_MS && access(path, R_OK) < 0; i++)
+        usleep(1000);
+    assert_int_equal(access(path, R_OK), 0);
+}
+
 static void wait_for_start(void)
 {
     struct neap_msg msg;
 
     assert_true(engine_expect(&e, NEAP_MSG_STARTED, &msg));
+    expect_file(msg.out_path); /* they grow there */
+    expect_file(msg.err_path);
     neap_msg_deinit(&msg);
 }
 

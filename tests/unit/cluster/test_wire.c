@@ -155,6 +155,8 @@ static void random_msg(struct neap_msg *msg)
     msg->facts = random_texts(msg->nfacts, "");
     msg->pid = random_size();
     msg->engine = pick(2) ? random_text() : NULL;
+    msg->out_path = pick(2) ? random_text() : NULL;
+    msg->err_path = pick(2) ? random_text() : NULL;
     msg->private_engine = pick(2);
     msg->alloc = random_text();
     msg->lease_s = pick(1000) / 8.0;
@@ -253,6 +255,8 @@ static void same(const struct neap_msg *a, const struct neap_msg *b)
     assert_int_equal(a->type, b->type);
     same_text(a->node, b->node);
     same_text(a->engine, b->engine);
+    same_text(a->out_path, b->out_path);
+    same_text(a->err_path, b->err_path);
     same_text(a->task, b->task);
     same_text(a->name, b->name);
     same_text(a->tail, b->tail);
