@@ -227,18 +227,27 @@ function World:leftovers()
   return list
 end
 
---- Nothing of this world runs any more, within a bound.
+function World:kill_leftovers()
+  for _, line in ipairs(self:leftovers()) do
+    os.execute("kill -9 " .. line:match("^%d+") .. " 2>/dev/null")
+  end
+end
+
+--- Nothing of this world runs any more, within a bound; what does is killed
+--- before the test fails.
 function World:assert_clean()
   local ok = pcall(system.eventually, "", 15, function()
     return #self:leftovers() == 0
   end)
-  assert(ok, "still running: " .. table.concat(self:leftovers(), " | "))
+  if not ok then
+    local list = table.concat(self:leftovers(), " | ")
+    self:kill_leftovers()
+    error("still running: " .. list, 2)
+  end
 end
 
 function World:close()
-  for _, line in ipairs(self:leftovers()) do
-    os.execute("kill -9 " .. line:match("^%d+") .. " 2>/dev/null")
-  end
+  self:kill_leftovers()
   os.execute("chmod -R u+w " .. quote(self.dir) .. " 2>/dev/null; rm -rf "
     .. quote(self.dir))
 end

@@ -105,4 +105,34 @@ describe("the examples", function()
       .. w:path "results/calls.vcf.gz" .. " | wc -l"))
     assert.is_true(n > 10, n .. " variants")
   end)
+
+  it("a packing policy of one's own decides where tasks go", function()
+    local r = w:neap { "run", "--cpu", "2", example "custom_pack.lua" }
+    assert.equal(0, r.code, r.err)
+    assert.equal("4 tasks, at most 2 at a time\n", r.out)
+    r = w:neap {
+      "run", "--cpu", "2", "--policy", example "policies/one_at_a_time.lua",
+      example "custom_pack.lua",
+    }
+    assert.equal(0, r.code, r.err)
+    assert.equal("4 tasks, at most 1 at a time\n", r.out)
+    r = w:neap {
+      "run", "--policy", example "policies/locality_best_fit.lua",
+      example "hello.lua",
+    }
+    assert.equal(0, r.code, r.err)
+  end)
+
+  it("a priority policy of one's own decides the order", function()
+    local start = "started in this order (ms): "
+    local r = w:neap { "run", "--cpu", "1", example "custom_priority.lua" }
+    assert.equal(0, r.code, r.err)
+    assert.equal(start .. "50 200 100 300 150\n", r.out)
+    r = w:neap {
+      "run", "--cpu", "1", "--priority-policy",
+      example "policies/longest_first.lua", example "custom_priority.lua",
+    }
+    assert.equal(0, r.code, r.err)
+    assert.equal(start .. "300 200 150 100 50\n", r.out)
+  end)
 end)
