@@ -100,9 +100,12 @@ local function read_file(path)
   if not file then
     usage("--params-file: %s", message)
   end
-  local text = file:read("*a")
+  local text, problem = file:read("*a")
   file:close()
-  local values, problem
+  if not text then
+    usage("--params-file %s: %s", path, problem)
+  end
+  local values
   if path:find("%.lua$") then
     values, problem = require("neap.config").run(text, path)
   else

@@ -27,16 +27,33 @@ function submit.new(session)
     session = session, queue = {}, first = 1, last = 0,
     open = false,   -- is a request under way?
     unsent = 0,     -- tasks that were admitted and are not acked yet
-    again = {},     -- tasks of a refused batch
+    news = {},      -- tasks whose dependents are being told
   }, Submit)
 end
 
-local function notify(task)
-  local list = task.on_sent
-  task.on_sent = nil
+local function call_all(list)
   for i = 1, list and #list or 0 do
     list[i]()
   end
+end
+
+-- Tell those that wait for `task`. What they do about it may be news in turn:
+-- it is told afterwards, not inside, or a long chain would need a deep stack.
+local function notify(task)
+  local queue = task.session.submit_queue
+  local news = queue.news
+  news[#news + 1] = task
+  if #news > 1 then
+    return -- a caller of ours tells it
+  end
+  local i = 1
+  while news[i] do
+    local list = news[i].on_sent
+    news[i].on_sent = nil
+    call_all(list)
+    i = i + 1
+  end
+  queue.news = {}
 end
 
 --- The task ends on this side: nobody else ever knew of it.
@@ -208,9 +225,7 @@ local function acked(self, task)
   self:forget(task)
   local list = task.on_ack
   task.on_ack = nil
-  for i = 1, list and #list or 0 do
-    list[i]()
-  end
+  call_all(list)
 end
 
 -- Put tasks of a refused request back to the front.

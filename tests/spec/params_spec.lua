@@ -86,6 +86,7 @@ describe("params", function()
       os.remove(path)
     end
     expect.raises("E_USAGE", "--params-file", parse, "--params-file=/no/x.json")
+    expect.raises("E_USAGE", "Is a directory", parse, "--params-file=/tmp")
   end)
 
   it("explain themselves", function()

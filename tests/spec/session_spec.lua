@@ -57,6 +57,21 @@ describe("the session", function()
     end
   end)
 
+  it("ends a long chain whose first input cannot be read", function()
+    fake.hash_delay = 1
+    fake.files["/home/ada/in"] = "text"
+    local summary = fake_core.run(function()
+      local file = neap.file "in"
+      for _ = 1, 5000 do
+        file = task("link", { inputs = { file }, outputs = { o = "o" } }).out.o
+      end
+      fake.files["/home/ada/in"] = nil
+    end)
+    assert.equal("E_NOENT", summary.err.kind)
+    assert.equal(1, summary.nfailed)
+    assert.equal(4999, summary.skipped)
+  end)
+
   it("hashes a file once for all its tasks", function()
     fake.files["/data/f"] = "x"
     fake.hash_delay = 2
