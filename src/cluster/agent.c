@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +26,7 @@
 #include "cluster/procfs.h"
 #include "cluster/slots.h"
 #include "store/folder.h"
+#include "store/mkdirs.h"
 
 enum {
     LOOK_MS = 50,     /* jobs say themselves when it is time */
@@ -491,27 +491,6 @@ static int find_capacity(struct agent *agent, struct neap_err *err)
     return 0;
 }
 
-static int make_folders(const char *path, struct neap_err *err)
-{
-    char *copy = neap_strdup(path);
-    int rc = 0;
-
-    for (char *at = copy + 1; rc == 0; at++) {
-        char c = *at;
-
-        if (c != '/' && c != '\0')
-            continue;
-        *at = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            rc = neap_err_errno(err, errno, "making '%s'", copy);
-        *at = c;
-        if (c == '\0')
-            break;
-    }
-    neap_free(copy);
-    return rc;
-}
-
 /* Repository, work folder (without what an earlier agent left), groups. */
 static int open_places(struct agent *agent, struct neap_err *err)
 {
@@ -519,7 +498,7 @@ static int open_places(struct agent *agent, struct neap_err *err)
     int rc = neap_repo_open(options->repo, &agent->repo, err);
 
     if (rc == 0)
-        rc = make_folders(options->work, err);
+        rc = neap_mkdirs(options->work, 0700, err);
     if (rc == 0)
         rc = neap_folder_remove(options->work, false, err);
     if (rc == 0)

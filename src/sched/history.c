@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +15,7 @@
 #include "base/mem.h"
 #include "sched/row.h"
 #include "sched/spec_row.h"
+#include "store/mkdirs.h"
 
 #define FLUSH_BYTES ((size_t)64 << 10)
 
@@ -25,28 +25,6 @@ struct neap_history {
     struct neap_buf buf;
     int64_t flushed_ns;
 };
-
-/* mkdir -p */
-static int make_folders(const char *path, struct neap_err *err)
-{
-    char *copy = neap_strdup(path);
-    int rc = 0;
-
-    for (char *at = copy + 1; rc == 0; at++) {
-        char c = *at;
-
-        if (c != '/' && c != '\0')
-            continue;
-        *at = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            rc = neap_err_errno(err, errno, "cannot make the folder %s", copy);
-        *at = c;
-        if (c == '\0')
-            break;
-    }
-    neap_free(copy);
-    return rc;
-}
 
 /* Read, add one, write back; the lock goes with the descriptor. */
 static int count_up(int fd, const char *path, struct neap_err *err)
@@ -68,7 +46,7 @@ static int count_up(int fd, const char *path, struct neap_err *err)
 int neap_history_next_run(const char *state, struct neap_err *err)
 {
     char *path = neap_format("%s/next_run", state);
-    int rc = make_folders(state, err), fd;
+    int rc = neap_mkdirs(state, 0700, err), fd;
 
     if (rc == 0) {
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -118,7 +96,7 @@ int neap_history_open(const char *state, const struct neap_run *run,
     char *folder = neap_format("%s/runs", state);
     char *path = neap_format("%s/%s.jsonl", folder, run->id);
     struct neap_history *history;
-    int rc = make_folders(folder, err), fd = -1;
+    int rc = neap_mkdirs(folder, 0700, err), fd = -1;
 
     neap_free(folder);
     if (rc == 0) {
