@@ -87,6 +87,26 @@ neap.task { name = "lazy", cmd = "true", outputs = { a = "a" } }:await()]],
     assert.matches("nowhere.lua", r.err)
   end)
 
+  it("a policy that is not there: named, and no socket is left", function()
+    local r = w:run(head .. "neap.task { cmd = 'true' }", nil,
+      { flags = { "--policy", "nope" } })
+    assert.equal(1, r.code, r.err)
+    assert.matches("there is no policy 'nope'", r.err)
+    for name in require("lfs").dir(w:path "run") do
+      assert.matches("^%.+$", name)
+    end
+  end)
+
+  it("closed standard files", function()
+    local script = w:file("closed.lua", head .. [[
+io.open("wrote", "w"):write(neap.task { cmd = "echo x" }:await().exit)
+print "lost"]])
+    local r = w:neap({ "-c", system.build .. "/bin/neap run " .. script
+      .. " <&- >&- 2>&-" }, { program = "/bin/sh" })
+    assert.equal(0, r.code, r.err)
+    assert.equal("0", system.read(w:path "wrote"))
+  end)
+
   it("a task that fails, awaited by nobody", function()
     local r = fails(1, head .. [[
 neap.task { name = "loner", cmd = "echo oops >&2; exit 3" }

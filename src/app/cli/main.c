@@ -7,6 +7,7 @@
  * bug, and is shown with a traceback.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,19 @@
 #include "app/cli/paths.h"
 
 #define EXIT_INTERNAL 70
+
+/* Descriptors 0 to 2 that are closed become /dev/null, or the next file that
+ * is opened would be taken for the standard output. */
+static void open_standard_files(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
 
 /* --- Roles that are programs --------------------------------------------- */
 
@@ -177,6 +191,7 @@ int main(int argc, char **argv)
     int code;
 
     (void)argc;
+    open_standard_files();
     neap_cli_paths_init(&paths);
     exec_role(&paths, argv);
     code = run_lua(&paths, argv);

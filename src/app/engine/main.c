@@ -284,6 +284,8 @@ static int serve(const char *text)
     if (rc < 0)
         return say_error(&err, "E_USAGE");
     rc = open_app(&app, &err);
+    if (rc < 0 && app.engine != NULL)
+        (void)unlink(app.agent_socket); /* no loop will run to close it */
     if (rc < 0)
         return say_error(&err, app.policies != NULL && app.server == NULL
                                    ? "E_POLICY"
