@@ -5,7 +5,7 @@
 #include "io/stream.h"
 
 enum {
-    LAZY_MS = 3,
+    LAZY_MS = 10,
     PAUSE_FIRST_MS = 50,
     PAUSE_MAX_MS = 5000,
     KEPT_MAX = 64 << 20 /* bytes of messages while there is no engine */
