@@ -195,15 +195,16 @@ function World:json(args)
   return cjson.decode(r.out)
 end
 
---- Kill -9 the processes of this world that are called `name`; → how many.
-function World:kill(name)
+--- Signal the processes of this world that are called `name`; → how many.
+-- @param signal  default KILL
+function World:kill(name, signal)
   local n = 0
   for pid in lfs.dir("/proc") do
     local comm = pid:match("^%d+$") and system.read("/proc/" .. pid .. "/comm")
     if comm == name .. "\n" then
       local env = system.read("/proc/" .. pid .. "/environ") or ""
       if env:find("NEAP_REPO=" .. self.env.NEAP_REPO, 1, true) then
-        os.execute("kill -9 " .. pid)
+        os.execute(("kill -%s %s"):format(signal or "KILL", pid))
         n = n + 1
       end
     end

@@ -75,6 +75,31 @@ print(res.attempt, res.stdout:read())]])
     assert.matches("^2\t140000000\n", r.out)
   end)
 
+  it("that are all killed leave nothing beyond the next run", function()
+    w:start_script(head .. ([[
+neap.task { cmd = "echo $$ > %s; exec sleep 1000" }]]):format(w:path "pid"))
+    pid_in "pid"
+    for _, signal in ipairs { "STOP", "KILL" } do -- none sees another die
+      for _, name in ipairs { "neap", "neap-engine", "neap-agent" } do
+        assert.equal(1, w:kill(name, signal))
+      end
+    end
+    w:assert_clean()
+    local look = "ls %s/run %s/repo/work | grep '^run-' | wc -l"
+    local function count()
+      local pipe = io.popen(look:format(w.dir, w.dir))
+      local n = tonumber(pipe:read "*a")
+      pipe:close()
+      return n
+    end
+    assert.equal(3, count()) -- two sockets and a folder
+    -- a young socket could be of an engine that is about to listen
+    os.execute(("touch -d '1 minute ago' %s/run/*.sock"):format(w.dir))
+    local r = w:run(head .. "neap.task { cmd = 'true' }")
+    assert.equal(0, r.code, r.err)
+    system.eventually("a clean place", 10, function() return count() == 0 end)
+  end)
+
   it("end when the client is killed", function()
     local p = w:start_script(head .. ([[
 neap.task { cmd = "echo $$ > %s; exec sleep 1000" }

@@ -13,6 +13,7 @@
 
 #include "app/engine/agent_child.h"
 #include "app/engine/api.h"
+#include "app/engine/leftovers.h"
 #include "app/engine/lifeline.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -202,6 +203,8 @@ static int open_app(struct app *app, struct neap_err *err)
         neap_format("%s/%s.agent.sock", config->socket_dir, config->name);
     if (rc == 0)
         rc = neap_repo_open(config->repo, &app->repo, err);
+    if (rc == 0)
+        leftovers_remove(config->socket_dir, config->repo);
     if (rc == 0)
         rc = open_engine(app, err);
     if (rc == 0)
