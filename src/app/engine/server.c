@@ -82,16 +82,28 @@ static enum MHD_Result begin(struct MHD_Connection *connection, void **state)
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
                                     MHD_HTTP_HEADER_CONTENT_LENGTH);
+    struct request *request;
 
     if (!same_user(connection))
         return refuse(connection, 403, "E_AUTH",
                       "this engine belongs to another user");
-    if (length != NULL && strtoull(length, NULL, 10) > SERVER_BODY_MAX)
-        return refuse(connection, 413, "E_SPEC",
-                      "the request is larger than 64 MiB; send fewer tasks at "
-                      "a time");
-    *state = NEAP_NEW(struct request);
+    request = NEAP_NEW(struct request);
+    request->too_large =
+        length != NULL && strtoull(length, NULL, 10) > SERVER_BODY_MAX;
+    *state = request;
     return MHD_YES;
+}
+
+/* One that is too large is read to its end all the same: who is still writing
+ * when the connection is closed never sees the answer. */
+static void keep_body(struct request *request, const char *data, size_t size)
+{
+    if (request->body.len + size > SERVER_BODY_MAX)
+        request->too_large = true; /* a chunked body says no length before */
+    if (request->too_large)
+        neap_buf_deinit(&request->body);
+    else
+        neap_buf_append(&request->body, data, size);
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
@@ -107,13 +119,14 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection,
     if (request == NULL)
         return begin(connection, state);
     if (*size > 0) {
-        /* a chunked body says no length before */
-        if (request->body.len + *size > SERVER_BODY_MAX)
-            return MHD_NO;
-        neap_buf_append(&request->body, data, *size);
+        keep_body(request, data, *size);
         *size = 0;
         return MHD_YES;
     }
+    if (request->too_large)
+        return refuse(connection, 413, "E_SPEC",
+                      "the request is larger than 64 MiB; send fewer tasks at "
+                      "a time");
     request->connection = connection;
     request->method = method;
     request->path = path;

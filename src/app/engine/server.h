@@ -23,6 +23,7 @@ struct request {
     struct MHD_Connection *connection;
     const char *method, *path; /* the path is decoded */
     struct neap_buf body;      /* terminated */
+    bool too_large;            /* the body; it is not kept */
 };
 
 /* An argument of the query, or NULL. */
