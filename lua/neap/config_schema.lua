@@ -32,6 +32,23 @@ local function list_of_text(value)
   return value
 end
 
+-- What this machine offers besides cpu, mem and disk.
+local function amounts(value)
+  if type(value) ~= "table" then
+    return nil, "expected a table of amounts, as { gpu = 1 }"
+  end
+  for name, amount in pairs(value) do
+    if type(name) ~= "string" or not name:find "^[%a_][%w_.-]*$" then
+      return nil, ("'%s' is no name of a resource"):format(tostring(name))
+    elseif name == "cpu" or name == "mem" or name == "disk" then
+      return nil, ("%s is set by engine.%s"):format(name, name)
+    elseif type(amount) ~= "number" or not (amount >= 0 and amount <= 1e12) then
+      return nil, ("%s: expected a number of at least 0"):format(name)
+    end
+  end
+  return value
+end
+
 local function one_of(...)
   local names, known = { ... }, {}
   for _, name in ipairs(names) do
@@ -61,6 +78,7 @@ return {
   log = one_of("debug", "info", "warn", "error"),
   pager = text,
   state = text,
+  node = amounts,
   engine = {
     target = text, drain = time, max_pending = integer, max_idle = time,
     min_alloc = tbl, cpu = of_type "number", mem = size, disk = size,

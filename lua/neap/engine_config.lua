@@ -43,6 +43,17 @@ local plain = {
   policy_params = "policy.params",
 }
 
+-- What the node offers besides cpu, mem and disk: `more` wins.
+local function resources(more)
+  local res = {}
+  for _, from in ipairs { config.current():get "node" or {}, more or {} } do
+    for name, amount in pairs(from) do
+      res[name] = amount
+    end
+  end
+  return res
+end
+
 --- The JSON for `neap-engine --config`.
 -- @param fields  more fields; they win
 function engine_config.private(fields)
@@ -52,6 +63,7 @@ function engine_config.private(fields)
     socket_dir = engine_config.runtime_dir(), repo = digest.default_repo(),
     state = engine_config.state_dir(), lua_path = lua_dir(),
     labels = current:get "engine.labels" or {},
+    res = resources(fields and fields.res),
     agent = {
       path = core.libexec .. "/neap-agent", shim = core.libexec .. "/neap-shim",
       cgroup = current:get "engine.cgroup" or "auto",
@@ -61,7 +73,9 @@ function engine_config.private(fields)
     out[field] = current:get(key)
   end
   for field, value in pairs(fields or {}) do
-    out[field] = value
+    if field ~= "res" then
+      out[field] = value
+    end
   end
   return json.encode(out)
 end

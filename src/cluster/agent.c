@@ -87,6 +87,9 @@ static int find_capacity(struct agent *agent, struct neap_err *err)
     struct neap_res *res = &agent->leases.capacity;
     int rc = neap_capacity_find(options->repo, have, err);
 
+    if (rc == 0)
+        rc = neap_leases_amounts(&agent->leases, options->res, options->nres,
+                                 res, err);
     if (rc < 0)
         return rc;
     have->cpu = options->cpu > 0 ? options->cpu : have->cpu;

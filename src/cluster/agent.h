@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "cluster/cgroup.h"
+#include "cluster/wire.h"
+#include "core/res.h"
 #include "core/strmap.h"
 
 struct neap_agent_options {
@@ -15,8 +17,10 @@ struct neap_agent_options {
     const char *shim;   /* program neap-shim */
     const char *path;   /* PATH of tasks */
     enum neap_cgroup_mode cgroup;
-    const char *cgroup_root;    /* for tests; NULL: find it */
-    int64_t cpu, mem, disk;     /* as in core/res.h; 0: what is there */
+    const char *cgroup_root; /* for tests; NULL: find it */
+    int64_t cpu, mem, disk;  /* as in core/res.h; 0: what is there */
+    struct neap_wire_amount res[NEAP_LABELS_MAX]; /* gpu and what people add */
+    int nres;
     struct neap_strmap *labels; /* further facts */
 };
 

@@ -104,7 +104,7 @@ static void on_free(struct agent *agent, const struct neap_msg *msg)
 static void on_hello(void *ctx, struct neap_msg *msg)
 {
     struct agent *agent = ctx;
-    static struct neap_wire_amount amounts[3];
+    static struct neap_wire_amount amounts[3 + NEAP_LABELS_MAX];
     static const char *pairs[2 * 256];
     int count = agent->facts->count < 256 ? agent->facts->count : 256;
 
@@ -120,7 +120,9 @@ static void on_hello(void *ctx, struct neap_msg *msg)
     msg->session = agent->session;
     msg->pid = getpid();
     msg->capacity = amounts;
-    msg->ncapacity = 3;
+    for (int i = 0; i < agent->options->nres; i++)
+        amounts[3 + i] = agent->options->res[i];
+    msg->ncapacity = 3 + agent->options->nres;
     msg->facts = pairs;
     msg->nfacts = 2 * count;
 }

@@ -16,6 +16,18 @@ function arguments.label(text)
   return { name = name, value = value }
 end
 
+--- "licence_x=2" → { name = "licence_x", value = 2 }
+function arguments.resource(text)
+  local name, amount = text:match "^([%a_][%w_.-]*)=(%d+%.?%d*)$"
+  if not name or #name > 128 then
+    return nil, ("'%s' is no resource; write NAME=AMOUNT"):format(text)
+  elseif name == "cpu" or name == "mem" or name == "disk" then
+    return nil, ("'%s' is not set by --res; use --cpu, --mem or the config's "
+      .. "engine.disk"):format(name)
+  end
+  return { name = name, value = tonumber(amount) }
+end
+
 --- A whole number of at least 0.
 function arguments.count(text)
   local n = text:match "^%d+$" and tonumber(text)

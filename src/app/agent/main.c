@@ -25,6 +25,7 @@ static const char usage[] =
     "  --cpu N              cores to offer (all)\n"
     "  --mem BYTES          memory to offer (all but 5 %)\n"
     "  --disk BYTES         disk space to offer (what is free)\n"
+    "  --res NAME=AMOUNT    gpu or another resource to offer; may be repeated\n"
     "  --label KEY=VALUE    a further fact about this node; may be repeated\n"
     "  --cgroup MODE        auto, v2, v1 or none\n"
     "  --cgroup-root DIR    stands for our own control group\n"
@@ -39,6 +40,7 @@ enum option_id {
     OPT_CPU,
     OPT_MEM,
     OPT_DISK,
+    OPT_RES,
     OPT_LABEL,
     OPT_CGROUP,
     OPT_CGROUP_ROOT,
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
     { "cpu", required_argument, NULL, OPT_CPU },
     { "mem", required_argument, NULL, OPT_MEM },
     { "disk", required_argument, NULL, OPT_DISK },
+    { "res", required_argument, NULL, OPT_RES },
     { "label", required_argument, NULL, OPT_LABEL },
     { "cgroup", required_argument, NULL, OPT_CGROUP },
     { "cgroup-root", required_argument, NULL, OPT_CGROUP_ROOT },
@@ -98,7 +101,28 @@ static void add_label(struct neap_strmap *labels, const char *text)
     neap_free(key);
 }
 
-static void set_option(struct neap_agent_options *o, int id, const char *text)
+/* The name points into the argument, which is ours to cut. */
+static void add_res(struct neap_agent_options *o, char *text)
+{
+    char *equal = strchr(text, '=');
+
+    if (equal == NULL || equal == text)
+        bad_usage("--res: '%s' is not NAME=AMOUNT", text);
+    if (o->nres == NEAP_LABELS_MAX - NEAP_LABELS_FIXED + 1)
+        bad_usage("--res: more than %d resources", o->nres);
+    *equal = '\0';
+    if (strcmp(text, "cpu") == 0 || strcmp(text, "mem") == 0 ||
+        strcmp(text, "disk") == 0)
+        bad_usage("--res: '%s' has an option of its own", text);
+    for (int i = 0; i < o->nres; i++) {
+        if (strcmp(o->res[i].label, text) == 0)
+            bad_usage("--res: '%s' is there twice", text);
+    }
+    o->res[o->nres++] =
+        (struct neap_wire_amount){ text, amount("res", equal + 1, 1000) };
+}
+
+static void set_option(struct neap_agent_options *o, int id, char *text)
 {
     int mode;
 
@@ -126,6 +150,9 @@ static void set_option(struct neap_agent_options *o, int id, const char *text)
         break;
     case OPT_DISK:
         o->disk = amount("disk", text, 1);
+        break;
+    case OPT_RES:
+        add_res(o, text);
         break;
     case OPT_LABEL:
         add_label(o->labels, text);

@@ -120,6 +120,8 @@ static void make_args(const struct agent_child *agent, struct args *args)
     add_number(args, "--cpu", config->cpu);
     add_number(args, "--mem", config->mem);
     add_number(args, "--disk", config->disk);
+    for (int i = 0; i < config->nres; i++)
+        add(args, "--res", config->res[i]);
     for (int i = 0; i < config->nlabels; i++)
         add(args, "--label", config->labels[i]);
     args->word[args->count] = NULL;

@@ -113,6 +113,37 @@ static int field_labels(void *ctx, const json_t *json, struct neap_err *err)
     return 0;
 }
 
+/* Amounts in users' units; the agent has the last word about the names. */
+static int field_res(void *ctx, const json_t *json, struct neap_err *err)
+{
+    struct config *config = ctx;
+    const char *key, **list;
+    json_t *value;
+
+    if (json_is_array(json) && json_array_size(json) == 0)
+        return 0;
+    if (!json_is_object(json))
+        return neap_read_type_error(json, "res", "an object", err);
+    list = neap_keep_alloc(config->keep,
+                           (json_object_size(json) + 1) * sizeof *list);
+    json_object_foreach((json_t *)json, key, value)
+    {
+        double amount = 0;
+        char *pair;
+        int rc = neap_read_num(value, "res", 0, 9e12, &amount, err);
+
+        if (rc < 0)
+            return rc;
+        if (amount == 0)
+            continue;
+        pair = neap_format("%s=%.15g", key, amount);
+        list[config->nres++] = neap_keep_copy(config->keep, pair);
+        neap_free(pair);
+    }
+    config->res = list;
+    return 0;
+}
+
 static int field_agent(void *ctx, const json_t *json, struct neap_err *err)
 {
     static const struct neap_read_field fields[] = {
@@ -135,6 +166,7 @@ static const struct neap_read_field fields_of_config[] = {
     { "cpu", false, field_cpu },
     { "mem", false, field_mem },
     { "disk", false, field_disk },
+    { "res", false, field_res },
     { "labels", false, field_labels },
     { "policy_pack", false, field_policy_pack },
     { "policy_priority", false, field_policy_priority },

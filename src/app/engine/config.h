@@ -15,6 +15,8 @@ struct config {
     const char *agent_path, *agent_shim, *agent_cgroup;
     const char *const *labels; /* "KEY=VALUE" facts of the local node */
     int nlabels;
+    const char *const *res; /* "NAME=AMOUNT": gpu and what people add */
+    int nres;
     bool private_engine;
     double cpu, mem, disk, max_idle, drain;
     int max_pending, lost_max;

@@ -34,13 +34,13 @@ end
 -- Fields for the private engine. An engine that runs already has its own.
 local function engine_fields(core, opts)
   local fields = {
-    cpu = opts.cpu, mem = opts.mem,
+    cpu = opts.cpu, mem = opts.mem, res = opts.res and label_map(opts.res),
     policy_pack = policy(core, opts.policy),
     policy_priority = policy(core, opts.priority_policy),
   }
   if opts.on and next(fields) then
-    fault.raise("E_USAGE", nil, "--cpu, --mem, --policy and --priority-policy "
-      .. "are for a private engine; not with --on")
+    fault.raise("E_USAGE", nil, "--cpu, --mem, --res, --policy and "
+      .. "--priority-policy are for a private engine; not with --on")
   end
   return fields
 end
@@ -124,6 +124,8 @@ return {
       doc = "cores to use (default: all)" },
     { "--mem", arg = "SIZE", check = arguments.size,
       doc = "memory to use (default: all), as 4GiB" },
+    { "--res", arg = "NAME=N", many = true, check = arguments.resource,
+      doc = "offer gpu or another resource, as licence_x=2; may be repeated" },
     { "--policy", arg = "NAME|FILE", doc = "packing policy" },
     { "--priority-policy", arg = "NAME|FILE", doc = "priority policy" },
     { "--label", arg = "K=V", many = true, check = arguments.label,
