@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -65,6 +66,8 @@ static inline void engine_start_agent(struct engine *e, const char *const *more)
         argv[n++] = *more++;
     e->agent = fork();
     if (e->agent == 0) {
+        /* a test that fails does not get to its end */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         execv(argv[0], (char **)argv);
         perror(argv[0]);
         _exit(127);
