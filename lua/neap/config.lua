@@ -32,10 +32,13 @@ local variables = {
   NEAP_PAGER = "pager", NEAP_STATE = "state",
 }
 
+-- Lua's own messages begin with the file already.
 local function fail(source, fmt, ...)
-  error(errors.new("E_USAGE", source .. ": " .. fmt:format(...), {
-    hint = "neap config --check",
-  }), 0)
+  local text = fmt:format(...)
+  if text:sub(1, #source + 1) ~= source .. ":" then
+    text = source .. ": " .. text
+  end
+  error(errors.new("E_USAGE", text), 0)
 end
 
 --- Run a text as a data file: no library at all.

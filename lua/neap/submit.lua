@@ -7,15 +7,18 @@
 -- would not be queued in the order in which the script made them. Meanwhile the
 -- script makes the tasks of the next one.
 
+local errors = require "neap.errors"
 local failure = require "neap.failure"
 local file = require "neap.file"
 local inputs = require "neap.inputs"
 local loop = require "neap.loop"
 local promise = require "neap.promise"
+local units = require "neap.units"
 
 local submit = {}
 
 local BATCH, BATCH_BYTES = 1000, 8 * 2 ^ 20
+local TASK_BYTES = 32 * 2 ^ 20 -- with a batch before it: less than a request
 local HIGH, LOW = 8000, 4000
 
 local Submit = {}
@@ -199,6 +202,12 @@ function Submit:forget(task)
   end
 end
 
+local function too_long(bytes)
+  return errors.new("E_SPEC", ("its description has %s; at most %s (give long"
+    .. " texts as files)"):format(units.format_size(bytes),
+    units.format_size(TASK_BYTES)))
+end
+
 -- Take tasks from the queue into a request.
 function Submit:_take()
   local batch, texts, bytes = {}, {}, 0
@@ -209,9 +218,13 @@ function Submit:_take()
       fail_skipped(task, dead)
     elseif not task.settled then
       local text = task:to_json()
-      batch[#batch + 1], texts[#texts + 1] = task, text
-      task.posted = true
-      bytes = bytes + #text
+      if #text > TASK_BYTES then
+        fail_here(task, too_long(#text))
+      else
+        batch[#batch + 1], texts[#texts + 1] = task, text
+        task.posted = true
+        bytes = bytes + #text
+      end
     end
     self.queue[self.first] = nil
     self.first = self.first + 1

@@ -57,6 +57,16 @@ describe("the session", function()
     end
   end)
 
+  it("refuses a task that no request could hold", function()
+    local summary = fake_core.run(function()
+      neap.task { name = "huge", cmd = "x", env = { A = ("a"):rep(2 ^ 25) } }
+    end)
+    assert.equal("E_SPEC", summary.err.kind)
+    assert.matches("'huge' %(r%d+%.1%): its description has 32 MiB",
+      summary.err.message)
+    assert.matches("session_spec.lua", summary.err.where)
+  end)
+
   it("ends a long chain whose first input cannot be read", function()
     fake.hash_delay = 1
     fake.files["/home/ada/in"] = "text"
