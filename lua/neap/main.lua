@@ -108,11 +108,28 @@ local function summarize(state, started)
   return summary
 end
 
+-- The error of a task that was cancelled from outside the script (neap
+-- cancel, an engine that gave up) and that nobody saw; the first by number.
+local function cancelled_by_others(run)
+  local first
+  for _, task in pairs(run.ended_badly) do
+    if task.phase == "cancelled" and not task.seen and not task.cancel_wanted
+        and not (first and first.n < task.n) then
+      first = task
+    end
+  end
+  return first and first.value
+end
+
 -- The end of a run: all that was begun, then the run itself. ⏸
 local function finish(state, root, ok, err)
   ok, err = root:finish(ok, err)
   local run = session.current()
   if run then
+    local other = ok and cancelled_by_others(run)
+    if other then
+      ok, err = false, other
+    end
     run:finish(ok and "done" or "failed", err)
     if ok and run.lost then
       ok, err = false, run.lost

@@ -310,6 +310,7 @@ end
 --- End tasks; those that the engine does not know yet end at once.
 function Session:cancel(tasks, reason)
   for _, task in ipairs(tasks) do
+    task.cancel_wanted = true
     if not task.settled and not task.posted then
       submit.fail(task, "cancelled", function()
         return failure.here(task, errors.new("E_CANCELLED", reason,

@@ -210,6 +210,21 @@ describe("a run", function()
     assert.equal(1, summary.tasks)
   end)
 
+  it("fails when others cancelled what nobody awaited", function()
+    local summary = fake_core.run(function()
+      task "mine"
+      task "theirs"
+      neap.spawn(function()
+        neap.sleep(0.5)
+        fake.engine:_cancel(fake.engine.tasks[2], "somebody asked for it")
+      end)
+    end)
+    assert.is_false(summary.ok)
+    assert.equal("E_CANCELLED", summary.err.kind)
+    assert.equal("somebody asked for it", summary.err.reason)
+    assert.equal(1, summary.code)
+  end)
+
   it("cancels tasks", function()
     behave { slow = { after = math.huge } }
     local summary = ok(fake_core.run(function()
