@@ -202,6 +202,7 @@ local function new()
   function core.columns() return nil end
   function core.catch_signals() end
   function core.default_signals() end
+  function core.deadline() end
   function core.sockets() return self.running or {} end
   function core.output(_fd, text)
     self.output = self.output .. text

@@ -61,11 +61,12 @@ __attribute__((visibility("default"))) int luaopen_neap_core(lua_State *L);
 int luaopen_neap_core(lua_State *L)
 {
     const luaL_Reg *const parts[] = {
-        neap_client_step_functions,   neap_client_http_functions,
-        neap_client_store_functions,  neap_client_engine_functions,
-        neap_client_signal_functions, neap_client_file_functions,
-        neap_client_folder_functions, neap_client_save_functions,
-        neap_client_state_functions,  neap_client_process_functions,
+        neap_client_step_functions,     neap_client_http_functions,
+        neap_client_store_functions,    neap_client_engine_functions,
+        neap_client_deadline_functions, neap_client_signal_functions,
+        neap_client_file_functions,     neap_client_folder_functions,
+        neap_client_save_functions,     neap_client_state_functions,
+        neap_client_process_functions,
     };
 
     lua_newtable(L);

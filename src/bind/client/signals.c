@@ -3,7 +3,8 @@
  * and one that comes during step ends the waiting.
  *
  * A script that computes for ever never turns the loop: the third interrupt
- * that nobody has seen kills the process, as if none were caught.
+ * that nobody has seen kills the process, as if none were caught; TERM and HUP
+ * that nobody has seen do it after a while.
  *
  * What is caught is a matter of the process, hence the static state; one
  * client at a time may have it. A signal that was ignored when the process
@@ -30,11 +31,13 @@ static const struct {
 };
 #define NCAUGHT (sizeof(caught_signals) / sizeof(caught_signals[0]))
 
-#define PATIENCE 3 /* interrupts that the loop may leave unseen */
+#define PATIENCE   3  /* interrupts that the loop may leave unseen */
+#define PATIENCE_S 10 /* how long it may leave TERM and HUP unseen */
 
 static struct {
     atomic_int interrupts; /* since signal_pending was asked last */
     atomic_int unseen;     /* interrupts since the loop looked last */
+    atomic_int ending;     /* the deadline runs because of TERM or HUP */
     atomic_int pipe_fd;    /* where the handler writes, or -1 */
     pid_t pid;
 } handler = { .pipe_fd = -1 };
@@ -68,6 +71,10 @@ static void on_signal(int number)
             (void)signal(SIGINT, SIG_DFL);
             (void)raise(SIGINT);
         }
+    }
+    if (number == SIGTERM || number == SIGHUP) {
+        atomic_store(&handler.ending, 1);
+        neap_client_deadline_set(PATIENCE_S, 128 + number);
     }
     /* A full pipe loses a byte: hundreds are waiting already. */
     if (write(atomic_load(&handler.pipe_fd), &byte, 1) < 0)
@@ -115,6 +122,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     atomic_store(&handler.unseen, 0);
+    if (atomic_exchange(&handler.ending, 0) != 0)
+        neap_client_deadline_clear();
     while ((n = read(signals->fd[0], bytes, sizeof(bytes))) > 0) {
         for (ssize_t i = 0; i < n; i++)
             emit(signals->client, bytes[i]);
@@ -136,6 +145,7 @@ static void install(struct neap_client_signals *signals)
 {
     struct sigaction action;
 
+    neap_client_deadline_catch();
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
