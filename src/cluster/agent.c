@@ -194,6 +194,7 @@ int neap_agent_run(const struct neap_agent_options *options,
     int rc;
 
     agent->options = options;
+    agent->private_engine = options->private_engine;
     neap_leases_init(&agent->leases);
     make_session(agent);
     init_loop(agent);

@@ -18,6 +18,7 @@ struct neap_agent_options {
     const char *path;   /* PATH of tasks */
     enum neap_cgroup_mode cgroup;
     const char *cgroup_root; /* for tests; NULL: find it */
+    bool private_engine;     /* of one engine: never dial twice */
     int64_t cpu, mem, disk;  /* as in core/res.h; 0: what is there */
     struct neap_wire_amount res[NEAP_LABELS_MAX]; /* gpu and what people add */
     int nres;

@@ -137,7 +137,8 @@ static void on_message(void *ctx, struct neap_msg *msg)
     switch (msg->type) {
     case NEAP_MSG_WELCOME:
         agent->known = true;
-        agent->private_engine = msg->private_engine;
+        agent->private_engine =
+            agent->options->private_engine || msg->private_engine;
         agent->dials = 0;
         break;
     case NEAP_MSG_LEASE:
@@ -171,7 +172,9 @@ static bool on_down(void *ctx, bool welcomed, const struct neap_err *why)
 {
     struct agent *agent = ctx;
 
-    if (welcomed && agent->private_engine) {
+    if (agent->private_engine) {
+        if (!welcomed)
+            neap_log(NEAP_ERROR, "no engine answers: %s", why->text);
         neap_agent_stop(agent);
         return false;
     }

@@ -3,6 +3,8 @@
 --- machine then hits both. Where the real-time class is allowed, it is used.
 local cjson = require "cjson"
 
+io.stdout:setvbuf("line")
+
 local top = table.remove(arg, 1)
 local build = top .. "/build"
 local bench = build .. "/tests/bench/"

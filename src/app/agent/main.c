@@ -29,6 +29,7 @@ static const char usage[] =
     "  --label KEY=VALUE    a further fact about this node; may be repeated\n"
     "  --cgroup MODE        auto, v2, v1 or none\n"
     "  --cgroup-root DIR    stands for our own control group\n"
+    "  --private            of one run: end when the engine does not answer\n"
     "  --help               this text\n";
 
 enum option_id {
@@ -44,6 +45,7 @@ enum option_id {
     OPT_LABEL,
     OPT_CGROUP,
     OPT_CGROUP_ROOT,
+    OPT_PRIVATE,
     OPT_HELP
 };
 
@@ -60,6 +62,7 @@ static const struct option long_options[] = {
     { "label", required_argument, NULL, OPT_LABEL },
     { "cgroup", required_argument, NULL, OPT_CGROUP },
     { "cgroup-root", required_argument, NULL, OPT_CGROUP_ROOT },
+    { "private", no_argument, NULL, OPT_PRIVATE },
     { "help", no_argument, NULL, OPT_HELP },
     { NULL, 0, NULL, 0 },
 };
@@ -165,6 +168,9 @@ static void set_option(struct neap_agent_options *o, int id, char *text)
         break;
     case OPT_CGROUP_ROOT:
         o->cgroup_root = text;
+        break;
+    case OPT_PRIVATE:
+        o->private_engine = true;
         break;
     case OPT_HELP:
         fputs(usage, stdout);

@@ -112,6 +112,8 @@ static void make_args(const struct agent_child *agent, struct args *args)
 
     args->count = 0;
     args->word[args->count++] = neap_strdup(config->agent_path);
+    if (config->private_engine)
+        args->word[args->count++] = neap_strdup("--private");
     add(args, "--socket", agent->socket);
     add(args, "--repo", config->repo);
     add(args, "--work", work);

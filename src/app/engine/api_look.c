@@ -373,11 +373,11 @@ void api_stop(struct app *app, struct request *request, const char *id,
     if (body == NULL)
         return;
     rc = neap_read_object(body, "a stop", fields, 1, &drain, &field, &err);
-    json_decref(body);
     if (rc < 0) {
         api_refuse(reply, rc, field, -1, &err);
-        return;
+    } else {
+        app_stop(app, drain);
+        neap_buf_puts(&reply->body, "{}");
     }
-    app_stop(app, drain);
-    neap_buf_puts(&reply->body, "{}");
+    json_decref(body);
 }

@@ -248,7 +248,6 @@ void api_end_run(struct app *app, struct request *request, const char *id,
         return;
     rc = neap_read_object(body, "the end of a run", fields, 2, &end, &field,
                           &err);
-    json_decref(body);
     if (rc < 0) {
         api_refuse(reply, rc, field, -1, &err);
     } else {
@@ -256,6 +255,7 @@ void api_end_run(struct app *app, struct request *request, const char *id,
         neap_row_run(&out, run, "neap.run/1");
     }
     free(end.error);
+    json_decref(body); /* `field` may point into it */
 }
 
 struct cancel_body {

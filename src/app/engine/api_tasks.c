@@ -273,7 +273,6 @@ void api_patch_task(struct app *app, struct request *request, const char *id,
     if (patch.task == NULL || (body = api_body(request, reply)) == NULL)
         return;
     rc = neap_read_object(body, "a change", fields, 3, &patch, &field, &err);
-    json_decref(body);
     if (rc < 0) {
         api_refuse(reply, rc, field, -1, &err);
     } else if (neap_run_task_over(patch.task)) {
@@ -283,6 +282,7 @@ void api_patch_task(struct app *app, struct request *request, const char *id,
         neap_engine_patch(app->engine, patch.task, &patch.patch);
         put_task(app, patch.task, reply);
     }
+    json_decref(body); /* only now: `field` may point into it */
 }
 
 /* ---- POST /v1/cancel ---- */

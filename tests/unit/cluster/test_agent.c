@@ -707,6 +707,25 @@ static void an_agent_of_a_lasting_engine_dials_again(void **state)
     assert_int_equal(count_processes(mark()), 0);
 }
 
+/* An engine that dies before it has greeted the agent it started. */
+static void an_agent_of_a_private_engine_dials_once(void **state)
+{
+    const char *more[] = { "--private", NULL };
+
+    (void)state;
+    engine_hang_up(&e);
+    assert_int_equal(engine_wait_agent(&e), 0);
+    for (int i = 0; i < 2; i++) {
+        if (i == 1)
+            unlink(e.sock);
+        engine_start_agent(&e, more);
+        if (i == 0)
+            close(accept(e.listener, NULL, NULL));
+        assert_int_equal(engine_wait_agent(&e), 0);
+        assert_int_equal(access(e.work, F_OK), -1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -735,6 +754,7 @@ int main(void)
         TEST(a_killed_agent_takes_its_tasks_along),
         TEST(a_killed_shim_loses_its_task_only),
         TEST(an_agent_of_a_lasting_engine_dials_again),
+        TEST(an_agent_of_a_private_engine_dials_once),
     };
     int failed = 0;
 
