@@ -224,7 +224,9 @@ void neap_sched_granted(struct neap_sched *sched, struct neap_alloc *alloc,
     sched->quotas_changed = true;
     sched->stats.total_allocs++;
     neap_alloc_move(alloc, NEAP_ALLOC_LIVE, now_ns);
-    if (alloc->cancelling || sched->stopping)
+    /* A grant that was cancelled too late is welcome if it has room for
+     * something that waits. */
+    if (sched->stopping || (alloc->cancelling && alloc->open_at < 0))
         drain(alloc, now_ns);
     neap_sched_leave(sched);
 }

@@ -139,7 +139,8 @@ struct neap_sched_ops {
     /* Ask for an alloc (REQUESTED, neap_alloc_total = what is wanted). Report
      * with neap_sched_granted or _refused. */
     void (*request)(void *ctx, struct neap_alloc *alloc);
-    /* The request is no longer wanted; a late grant is released. Report with
+    /* The request is no longer wanted; a late grant is used if there is work
+     * that fits by then, else released. Report with
      * neap_sched_refused (Canceled) or _granted. */
     void (*cancel_request)(void *ctx, struct neap_alloc *alloc);
     /* Give the alloc back. Report with neap_sched_released. */

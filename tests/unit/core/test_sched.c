@@ -326,6 +326,29 @@ static void test_cancels_what_is_not_needed(void **state)
     close_world(&w);
 }
 
+static void test_late_grant_is_used_if_there_is_work(void **state)
+{
+    struct world w;
+    struct neap_task *first, *second;
+
+    (void)state;
+    open_world(&w);
+    offer(&w, "c", "one", 1, 1, -1);
+    first = submit(&w, "t", 1, 1, 0);
+    settle(&w);
+    (void)neap_sched_cancel(w.sched, first, "no more", w.now_ns);
+    settle(&w);
+    assert_int_equal(w.ncancelled, 1);
+    second = submit(&w, "u", 1, 1, 0);
+    grant(&w, 0);
+    settle(&w);
+    assert_int_equal(w.nreleased, 0);
+    assert_int_equal(neap_task_state(second), NEAP_TASK_STAGING);
+    neap_task_unref(first);
+    neap_task_unref(second);
+    close_world(&w);
+}
+
 static void test_window_counts_from_the_first_submit(void **state)
 {
     struct world w;
@@ -944,6 +967,7 @@ int main(void)
         cmocka_unit_test(test_alike_tasks_are_one_class),
         cmocka_unit_test(test_does_not_ask_twice_for_the_same),
         cmocka_unit_test(test_cancels_what_is_not_needed),
+        cmocka_unit_test(test_late_grant_is_used_if_there_is_work),
         cmocka_unit_test(test_window_counts_from_the_first_submit),
         cmocka_unit_test(test_idle_allocs_are_released_on_time),
         cmocka_unit_test(test_backs_off),
