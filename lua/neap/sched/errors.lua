@@ -207,6 +207,10 @@ local function same_list(a, b)
   return true
 end
 
+local function text_matches(pattern, value)
+  return pattern == nil or pattern == "" or pattern == value
+end
+
 --- Does every field that `pattern` has say the same in `err`?
 -- Compared are kind, op, args, message and cause (recursively). Kind "Other"
 -- and empty fields match everything.
@@ -219,17 +223,12 @@ function errors.match(pattern, err)
   if not is_error(err) then
     return false
   end
-  local kind, op, message = pattern.kind, pattern.op, pattern.message
-  if kind and kind ~= "Other" and kind ~= err.kind
-    or op and op ~= "" and op ~= err.op
-    or message and message ~= "" and message ~= err.message then
-    return false
-  end
-  if pattern.args and #pattern.args > 0
-    and not same_list(pattern.args, err.args) then
-    return false
-  end
-  return pattern.cause == nil or errors.match(pattern.cause, err.cause)
+  local kind, args = pattern.kind, pattern.args
+  return (kind == nil or kind == "Other" or kind == err.kind)
+    and text_matches(pattern.op, err.op)
+    and text_matches(pattern.message, err.message)
+    and (args == nil or #args == 0 or same_list(args, err.args))
+    and (pattern.cause == nil or errors.match(pattern.cause, err.cause))
 end
 
 --- The error as JSON text, for other processes and for records.
