@@ -11,7 +11,7 @@ local Random = {}
 Random.__index = Random
 
 local tobit, bxor, rol = bit.tobit, bit.bxor, bit.rol
-local lshift, rshift, tohex = bit.lshift, bit.rshift, bit.tohex
+local lshift, rshift = bit.lshift, bit.rshift
 
 local WARM_UP = 16
 
@@ -47,12 +47,16 @@ function Random:number()
   return (high * 2 ^ 26 + low) * 2 ^ -53
 end
 
+local DIGEST = "sha256:" .. ("%08x"):rep(8)
+
+local function word(self)
+  return self:bits() % 2 ^ 32
+end
+
 --- "sha256:" and 64 random digits.
 function Random:digest()
-  local a, b, c, d = self:bits(), self:bits(), self:bits(), self:bits()
-  local e, f, g, h = self:bits(), self:bits(), self:bits(), self:bits()
-  return "sha256:" .. tohex(a) .. tohex(b) .. tohex(c) .. tohex(d)
-    .. tohex(e) .. tohex(f) .. tohex(g) .. tohex(h)
+  return DIGEST:format(word(self), word(self), word(self), word(self),
+    word(self), word(self), word(self), word(self))
 end
 
 return random
