@@ -167,7 +167,7 @@ end
 
 local function limit_of(q)
   local limit = q.limit or LIMIT
-  if type(limit) ~= "number" or not (limit >= 0)
+  if type(limit) ~= "number" or limit < 0
     or limit ~= math.floor(limit) then
     errors.raise("limit in a query must be a whole number of at least 0 or"
       .. " math.huge, not %s", tostring(limit))
