@@ -1,0 +1,115 @@
+--- One attempt of a task on an alloc: from the core's START to its end.
+--
+--   load ─▶ put ─▶ wait ─▶ verify ─▶ promote ─▶ inspect ─▶ result ─▶ transfer
+--                   │ error: put again                          ─▶ unload ─▶ over
+--
+-- A coroutine walks the stages. Whoever stops the attempt (a kill, a lost
+-- alloc) sets `stopping`; from then on the coroutine only returns from the
+-- call that it is in, and `ending` does the rest. So an object that never
+-- answers holds up nothing but its own coroutine.
+
+local call = require "neap.sched.call"
+local ending = require "neap.sched.ending"
+local errors = require "neap.sched.errors"
+local stages = require "neap.sched.stages"
+local state = require "neap.sched.state"
+local task = require "neap.sched.task"
+
+local attempt = {}
+
+local order, nstages = stages.order, #stages.order
+local PUT, WAIT = 2, 3
+
+local fns = {}
+for i = 1, nstages do
+  fns[i] = stages[order[i]]
+end
+
+-- The attempt was stopped while a call was under way: tell who waits for that.
+local function left(att)
+  att.away = true
+  if att.late then
+    ending.late(att)
+  elseif att.on_away then
+    att.on_away:resolve(true)
+  end
+end
+
+-- After error number `n` of stage `at`: pause, then the stage to go on with.
+local function again(att, at, n)
+  att.clock:sleep(stages.pause(n, att.clock:random()))
+  return at == WAIT and PUT or at
+end
+
+-- Walk the stages. Returns true, or nil and the error that ends the attempt;
+-- nothing of both once it was stopped.
+local function walk(att)
+  local at, tries = 1, nil
+  while at <= nstages do
+    att.stage = at
+    local ok, err = fns[at](att)
+    if att.stopping then
+      return nil
+    elseif ok then
+      at = at + 1
+    else
+      tries = tries or {}
+      local n = (tries[at] or 0) + 1
+      tries[at] = n
+      if errors.non_retryable(err) or n >= stages.tries then
+        return nil, err
+      end
+      at = again(att, at, n)
+      if att.stopping then
+        return nil
+      end
+    end
+  end
+  return true
+end
+
+local function finish(att, ok, done, err)
+  if att.stopping then
+    return left(att)
+  elseif ok and done then
+    return ending.success(att)
+  elseif not ok then
+    err = call.raised(done, order[att.stage])
+  end
+  att.stopping = err
+  att.away = true
+  return ending.failure(att, err)
+end
+
+local function run(att)
+  finish(att, pcall(walk, att))
+end
+
+--- Begin an attempt of `record` on `alloc`.
+function attempt.start(s, record, alloc)
+  local att = {
+    s = s, clock = s.clock, record = record, alloc = alloc, id = record.id,
+    stage = 1,
+  }
+  record.attempt_now = att
+  record.alloc = alloc
+  alloc.tasks[record] = true
+  alloc.ntasks = alloc.ntasks + 1
+  alloc.idle_since = nil
+  if s.events.count > 0 then
+    s:emit("task.assign", record, alloc)
+    s:emit("task.stage", record, alloc)
+  end
+  s.keeper:attempt_begins(record, alloc)
+  task.move(record, state.staging)
+  if not att.stopping then
+    s.clock:spawn(run, att)
+  end
+end
+
+--- Is it in the middle of a call of stage `name`?
+function attempt.is_in(att, name)
+  return not att.away and order[att.stage] == name
+end
+
+return attempt

@@ -1,0 +1,266 @@
+--- The nine stages of an attempt: load, put, wait, verify, promote, inspect,
+-- result, transfer, unload.
+--
+-- Each stage is a function of the attempt that returns true, or nil and an
+-- error. It may be called again after an error; it then does only what is
+-- left to do. A stage does not look at whether the attempt was stopped
+-- meanwhile: `attempt` does, after each call.
+
+local call = require "neap.sched.call"
+local errors = require "neap.sched.errors"
+local state = require "neap.sched.state"
+local task = require "neap.sched.task"
+
+local stages = {}
+
+-- ---- load -----------------------------------------------------------------
+
+-- Arguments that are filesets, each with the token that makes its load
+-- idempotent.
+local function inputs_of(att)
+  local list = {}
+  for i, arg in ipairs(att.record.config.args) do
+    if arg.fileset ~= nil then
+      list[#list + 1] = {
+        place = i, fileset = arg.fileset, token = att.id .. "/" .. i,
+      }
+    end
+  end
+  return list
+end
+
+local function load_one(att, input)
+  local alloc = att.alloc.object
+  local fileset, err = alloc:load(att.record.repository, input.fileset,
+    input.token)
+  if not fileset then
+    return nil, call.failure(err, "load")
+  end
+  input.loaded = fileset
+  return true
+end
+
+local function load_all(att, wanted)
+  local promises = {}
+  for i, input in ipairs(wanted) do
+    promises[i] = att.clock:spawn(load_one, att, input)
+  end
+  local ok, first = true, nil
+  for i = 1, #promises do
+    local done, err = promises[i]:wait()
+    if not done then
+      ok, first = nil, first or err
+    end
+  end
+  return ok, first
+end
+
+function stages.load(att)
+  if not att.inputs then
+    if #att.record.config.args == 0 then
+      return true
+    end
+    att.inputs = inputs_of(att)
+  end
+  local wanted = {}
+  for _, input in ipairs(att.inputs) do
+    if not input.loaded then
+      wanted[#wanted + 1] = input
+    end
+  end
+  if #wanted == 0 then
+    return true
+  elseif #wanted == 1 then
+    return load_one(att, wanted[1])
+  end
+  return load_all(att, wanted)
+end
+
+-- ---- put, wait ------------------------------------------------------------
+
+-- The task's config with the filesets that the alloc has resolved.
+local function resolved_config(att)
+  local config = att.record.config
+  if not att.inputs or #att.inputs == 0 then
+    return config
+  end
+  local copy, args = {}, {}
+  for name, value in pairs(config) do
+    copy[name] = value
+  end
+  for i, arg in ipairs(config.args) do
+    args[i] = arg
+  end
+  for _, input in ipairs(att.inputs) do
+    args[input.place] = { fileset = input.loaded }
+  end
+  copy.args = args
+  return copy
+end
+
+function stages.put(att)
+  att.config = att.config or resolved_config(att)
+  local exec, err = att.alloc.object:put(att.id, att.config)
+  if not exec then
+    return nil, call.failure(err, "put")
+  end
+  att.exec = exec
+  return true
+end
+
+function stages.wait(att)
+  local record, exec = att.record, att.exec
+  record.exec = exec
+  if record.state ~= state.running then
+    att.s:running(record, exec)
+    task.move(record, state.running)
+    if att.stopping then
+      return nil, att.stopping
+    end
+  end
+  local ok, err = exec:wait()
+  if not ok then
+    return nil, call.failure(err, "wait")
+  end
+  att.complete = true
+  return true
+end
+
+-- ---- after the program has ended ------------------------------------------
+
+function stages.verify(att)
+  if not att.record.post_use_checksum then
+    return true
+  end
+  for _, input in ipairs(att.inputs or {}) do
+    local ok, err = att.alloc.object:verify(input.loaded)
+    if not ok and err ~= nil then
+      return nil, call.failure(err, "verify")
+    end
+  end
+  return true
+end
+
+function stages.promote(att)
+  if att.record.type == "extern" then
+    return true -- it makes no data
+  end
+  local ok, err = att.exec:promote()
+  if not ok and err ~= nil then
+    return nil, call.failure(err, "promote")
+  end
+  att.promoted = true
+  return true
+end
+
+-- What the exec says of itself is for people: no failure here matters.
+function stages.inspect(att)
+  local exec = att.exec
+  if not exec.inspect then
+    return true
+  end
+  local ok, info, err = pcall(exec.inspect, exec, att.s.record_repository)
+  if not ok or (info == nil and err ~= nil) then
+    att.s:log("warn", "task %s: its exec cannot be inspected: %s",
+      att.record.key, tostring(ok and err or info))
+    return true
+  end
+  att.record.run_info = info
+  return true
+end
+
+-- What a load on an alloc knew of the inputs of an extern holds for its
+-- result.
+local function keep_assertions(att, fileset)
+  local by_file = {}
+  for _, arg in ipairs(att.record.config.args) do
+    if arg.fileset ~= nil then
+      for _, file in ipairs(arg.fileset:files()) do
+        by_file[#by_file + 1] = file
+      end
+    end
+  end
+  return fileset:map_assertions(by_file)
+end
+
+function stages.result(att)
+  local result, err = att.exec:result()
+  if type(result) ~= "table" then
+    return nil, call.failure(err, "result")
+  end
+  if att.record.type == "extern" and result.fileset ~= nil
+    and result.fileset.map_assertions then
+    result = {
+      fileset = keep_assertions(att, result.fileset), err = result.err,
+    }
+  end
+  att.result = result
+  return true
+end
+
+function stages.transfer(att)
+  local fileset = att.result.fileset
+  if fileset == nil or fileset:n() == 0 then
+    return true
+  end
+  local ok, err = att.s.transferer:transfer(att.record.repository,
+    att.alloc.object:repository(), fileset:files())
+  if not ok then
+    return nil, call.failure(err, "transfer")
+  end
+  return true
+end
+
+-- ---- unload ---------------------------------------------------------------
+
+local function unload_one(att, fileset, token)
+  local ok, err = att.alloc.object:unload(fileset, token)
+  if not ok and err ~= nil then
+    return nil, call.failure(err, "unload")
+  end
+  return true
+end
+
+--- Let go of every reference that the attempt has taken. May be called again.
+function stages.unload(att)
+  for _, input in ipairs(att.inputs or {}) do
+    if input.loaded and not input.unloaded then
+      local ok, err = unload_one(att, input.loaded, input.token)
+      if not ok then
+        return nil, err
+      end
+      input.unloaded = true
+    end
+  end
+  if att.promoted then
+    local ok, err = unload_one(att, att.result and att.result.fileset,
+      att.exec.id)
+    if not ok then
+      return nil, err
+    end
+    att.promoted = false
+  end
+  return true
+end
+
+--- Names in order; the place of a name is what `attempt` counts with.
+stages.order = {
+  "load", "put", "wait", "verify", "promote", "inspect", "result", "transfer",
+  "unload",
+}
+
+stages.tries = 5 -- calls of one stage before its error counts
+
+--- Pause before call `n` + 1 of a stage (n from 1), seconds: 20 ms · 2ⁿ⁻¹, at
+-- most 1 s, between 0.8 and 1.2 of it.
+function stages.pause(n, random)
+  return math.min(1, 0.02 * 2 ^ (n - 1)) * (0.8 + 0.4 * random)
+end
+
+--- May the alloc be blamed for it, so that the task goes elsewhere?
+function stages.lost(err)
+  return errors.is("Canceled", err) or errors.is("Net", err)
+    or errors.is("Timeout", err) or errors.is("Unavailable", err)
+end
+
+return stages

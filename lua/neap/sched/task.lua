@@ -1,0 +1,276 @@
+--- Tasks: what a person holds, and the record behind it.
+--
+-- The record (docs/design/sched-lua.md) is the scheduler's; a person reads it
+-- through the task, and writes nothing but two hints. `task.move` is the only
+-- function that changes the state.
+
+local duration = require "neap.sched.duration"
+local errors = require "neap.sched.errors"
+local resources = require "neap.sched.resources"
+local state = require "neap.sched.state"
+local suggest = require "neap.suggest"
+
+local task = {}
+
+local RECORD = {} -- key of the record in a task
+
+local fields = {
+  type = true, ident = true, cmd = true, image = true, url = true, args = true,
+  resources = true, repository = true, priority = true,
+  post_use_checksum = true, expected_duration = true, run_id = true,
+  flow_id = true, labels = true, log = true,
+}
+
+-- What can be read of a task; the rest of the record is nobody's business.
+local readable = {
+  err = true, result = true, run_info = true, exec = true, taskdb = true,
+  config = true, repository = true, priority = true, run_id = true,
+  flow_id = true, post_use_checksum = true, expected_duration = true,
+  labels = true, resources = true, type = true, ident = true,
+}
+
+local types = { exec = true, intern = true, extern = true }
+
+local Task = {}
+
+--- The record of a task; nil if `value` is none.
+function task.record(value)
+  return type(value) == "table" and getmetatable(value) == Task
+    and rawget(value, RECORD) or nil
+end
+
+-- ---- making one -----------------------------------------------------------
+
+local function check_priority(value)
+  if type(value) ~= "number" or value ~= math.floor(value)
+    or math.abs(value) > 2 ^ 31 - 1 then
+    errors.raise("priority is a whole number (low first), not %s",
+      tostring(value))
+  end
+  return value
+end
+
+local function check_kind(value, kind, what)
+  if value ~= nil and type(value) ~= kind then
+    errors.raise("%s of a task is a %s, not a %s", what, kind, type(value))
+  end
+  return value
+end
+
+local function check_fields(spec)
+  if type(spec) ~= "table" then
+    errors.raise("sched.task takes a table of fields, not a %s", type(spec))
+  end
+  for name in pairs(spec) do
+    if not fields[name] then
+      errors.raise("unknown field '%s' of a task%s", tostring(name),
+        suggest.hint(name, fields))
+    end
+  end
+end
+
+local function check_type(kind)
+  if not types[kind] then
+    errors.raise("type of a task is exec, intern or extern, not '%s'",
+      tostring(kind))
+  end
+  return kind
+end
+
+-- A list of arguments: each a fileset that goes in, or an output.
+local function check_args(args)
+  check_kind(args, "table", "args")
+  for i, arg in ipairs(args or {}) do
+    if type(arg) ~= "table" or (arg.fileset == nil and not arg.out) then
+      errors.raise("args[%d] of a task is { fileset = fs } or { out = true, "
+        .. "index = n }", i)
+    end
+  end
+  return args or {}
+end
+
+local function check_labels(labels)
+  check_kind(labels, "table", "labels")
+  for name, value in pairs(labels or {}) do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      errors.raise("labels of a task are texts by name; '%s' is a %s",
+        tostring(name), type(value))
+    end
+  end
+  return labels
+end
+
+--- A task, not yet submitted.
+-- @param spec  fields of docs/sched.md; unknown ones raise
+function task.new(spec)
+  check_fields(spec)
+  local kind = check_type(spec.type or "exec")
+  local amounts = resources.from(spec.resources or {})
+  local expected = spec.expected_duration
+    and duration.seconds(spec.expected_duration, "expected_duration") or nil
+  local record = {
+    state = state.init, attempt = 0, type = kind,
+    ident = check_kind(spec.ident, "string", "ident"),
+    resources = amounts, repository = spec.repository,
+    priority = check_priority(spec.priority or 0),
+    post_use_checksum = spec.post_use_checksum and true or false,
+    expected_duration = expected,
+    run_id = check_kind(spec.run_id, "string", "run_id"),
+    flow_id = check_kind(spec.flow_id, "string", "flow_id"),
+    labels = check_labels(spec.labels),
+    log = check_kind(spec.log, "function", "log"),
+    config = {
+      type = kind, ident = spec.ident,
+      cmd = check_kind(spec.cmd, "string", "cmd"),
+      image = check_kind(spec.image, "string", "image"),
+      url = check_kind(spec.url, "string", "url"),
+      args = check_args(spec.args), resources = amounts,
+      expected_duration = expected,
+    },
+  }
+  record.task = setmetatable({ [RECORD] = record }, Task)
+  return record.task
+end
+
+-- ---- what happens to it ---------------------------------------------------
+
+--- Change the state: counts, and wakes who waits for it.
+function task.move(record, to)
+  local from = record.state
+  record.state = to
+  record.sched.stats:moved(record, from, to)
+  local waiters = record.waiters
+  if not waiters then
+    return
+  end
+  local left
+  for i = 1, #waiters do
+    local waiter = waiters[i]
+    if waiter.least <= to then
+      waiter.promise:resolve(true)
+    else
+      left = left or {}
+      left[#left + 1] = waiter
+    end
+  end
+  record.waiters = left
+end
+
+local function forget(record, waiter)
+  for i, other in ipairs(record.waiters or {}) do
+    if other == waiter then
+      table.remove(record.waiters, i)
+      return
+    end
+  end
+end
+
+-- ---- methods --------------------------------------------------------------
+
+local methods = {}
+
+--- The state's name: "init" "staging" "running" "lost" "done".
+function methods.state(self)
+  return state.name(self[RECORD].state)
+end
+
+--- The digest of the current attempt. Raises before the task was accepted.
+function methods.id(self)
+  local id = self[RECORD].id
+  if not id then
+    errors.raise("the task has no id before it was accepted; submit it first")
+  end
+  return id
+end
+
+--- How often it was lost.
+function methods.attempt(self)
+  return self[RECORD].attempt
+end
+
+--- Wait until the state is at least `name`. Suspends.
+-- @param timeout  seconds or a time; nil: for ever; 0: only look
+-- @return true, or nil and an error of kind Timeout
+function methods.wait(self, name, timeout)
+  local record = self[RECORD]
+  local least = type(name) == "string" and state[name]
+  if type(least) ~= "number" then
+    errors.raise("'%s' is no state to wait for%s", tostring(name),
+      suggest.hint(name, { init = 1, staging = 1, running = 1, lost = 1,
+        done = 1 }))
+  end
+  local s = record.sched
+  if not s then
+    errors.raise("the task was not submitted: it would wait for ever")
+  end
+  local seconds = timeout and duration.seconds(timeout, "timeout")
+  if record.state >= least then
+    return true
+  elseif seconds == 0 then
+    return nil, errors.new("Timeout", "the task is %s, not yet %s",
+      self:state(), name)
+  end
+  local waiter = { least = least, promise = s.clock:promise() }
+  record.waiters = record.waiters or {}
+  table.insert(record.waiters, waiter)
+  local ok, err = waiter.promise:wait(seconds)
+  if not ok then
+    forget(record, waiter)
+    return nil, err
+  end
+  return true
+end
+
+--- Why does it wait? See the scheduler's `why`.
+function methods.explain(self)
+  local s = self[RECORD].sched
+  if not s then
+    errors.raise("the task was not submitted")
+  end
+  return s.face:why(self)
+end
+
+function Task.__index(self, name)
+  local method = methods[name]
+  if method then
+    return method
+  end
+  return readable[name] and self[RECORD][name] or nil
+end
+
+local settable = {
+  priority = function(record, value)
+    record.priority = check_priority(value)
+    if record.handle then
+      record.sched:reprioritize(record)
+    end
+  end,
+  expected_duration = function(record, value)
+    record.expected_duration = duration.seconds(value, "expected_duration")
+    record.config.expected_duration = record.expected_duration
+    if record.handle then
+      record.sched:expect(record)
+    end
+  end,
+}
+
+function Task.__newindex(self, name, value)
+  local record = self[RECORD]
+  local set = settable[name]
+  if not set then
+    errors.raise("'%s' of a task cannot be set; priority and "
+      .. "expected_duration can", tostring(name))
+  elseif record.state ~= state.init then
+    errors.raise("%s can be set while the task is queued; it is %s", name,
+      state.name(record.state))
+  end
+  set(record, value)
+end
+
+function Task.__tostring(self)
+  local record = self[RECORD]
+  return ("task %s (%s)"):format(record.ident or record.key or "?",
+    state.name(record.state))
+end
+
+return task
