@@ -61,7 +61,8 @@ end
 -- Kill the exec until it is sure that it does not run.
 local function kill(att)
   local deadline = att.clock:now() + LIMIT
-  local tries, ok, err = 0, nil, nil
+  local tries = 0
+  local ok, err
   repeat
     ok, err = call.within(att.clock, deadline - att.clock:now(), att.exec,
       "kill")
