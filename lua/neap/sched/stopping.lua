@@ -47,7 +47,7 @@ local function readmit(s)
     local answer = asked[key]
     if not answer.pools and record.state == state.init and record.handle then
       record.failing = answer.err
-      s.core:ended_queued(record.handle, answer.err, s.clock:now_ns())
+      s.core:cancel(record.handle, answer.err.message or "", s.clock:now_ns())
       operations.run(s)
     end
   end
