@@ -295,6 +295,11 @@ const char *neap_alloc_id(const struct neap_alloc *alloc)
     return alloc->id;
 }
 
+uint32_t neap_alloc_number(const struct neap_alloc *alloc)
+{
+    return alloc->number;
+}
+
 enum neap_alloc_state neap_alloc_state(const struct neap_alloc *alloc)
 {
     return alloc->state;
@@ -308,6 +313,21 @@ const char *neap_alloc_pool(const struct neap_alloc *alloc)
 const char *neap_alloc_shape(const struct neap_alloc *alloc)
 {
     return alloc->shape->name;
+}
+
+int neap_alloc_width(const struct neap_alloc *alloc)
+{
+    return alloc->width;
+}
+
+double neap_alloc_price(const struct neap_alloc *alloc)
+{
+    return alloc->shape->price;
+}
+
+double neap_alloc_walltime_s(const struct neap_alloc *alloc)
+{
+    return alloc->shape->walltime_s;
 }
 
 const struct neap_res *neap_alloc_total(const struct neap_alloc *alloc)

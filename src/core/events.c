@@ -105,6 +105,25 @@ void neap_sched_set_task_priority(struct neap_sched *sched,
     neap_sched_leave(sched);
 }
 
+void neap_sched_set_task_expect(struct neap_sched *sched,
+                                struct neap_task *task, double expect_s,
+                                int64_t now_ns)
+{
+    bool was_queued = task->queued;
+
+    if (!was_queued && task->submitted)
+        return;
+    neap_sched_enter(sched, now_ns);
+    if (was_queued)
+        neap_queue_remove(sched, task);
+    neap_demand_set_expect(sched, &task->demand, expect_s);
+    if (was_queued) {
+        neap_queue_add(sched, task);
+        sched->dirty = true;
+    }
+    neap_sched_leave(sched);
+}
+
 void neap_sched_running(struct neap_sched *sched, struct neap_task *task,
                         int64_t now_ns)
 {

@@ -111,6 +111,27 @@ static void get_pools(struct neap_sched *sched,
         demand->pool[i] = neap_word_get(sched, spec->pool[i]);
 }
 
+/* The one that is like `wanted`, whose names it takes. */
+static struct neap_demand *get_demand(struct neap_sched *sched,
+                                      struct neap_demand *wanted)
+{
+    uint64_t hash = hash_demand(wanted);
+    struct neap_demand *demand =
+        neap_map_find(&sched->demand_map, hash, wanted);
+
+    if (demand != NULL) {
+        release_names(sched, wanted);
+    } else {
+        demand = NEAP_NEW(struct neap_demand);
+        *demand = *wanted;
+        demand->hash = hash;
+        neap_list_init(&demand->active);
+        neap_map_add(&sched->demand_map, hash, demand);
+    }
+    demand->refs++;
+    return demand;
+}
+
 struct neap_demand *neap_demand_get(struct neap_sched *sched,
                                     const struct neap_task_spec *spec)
 {
@@ -123,23 +144,31 @@ struct neap_demand *neap_demand_get(struct neap_sched *sched,
         .expect_s = clean_s(spec->expect_s),
         .timeout_s = clean_s(spec->timeout_s),
     };
-    struct neap_demand *demand;
-    uint64_t hash;
 
     get_pools(sched, spec, &wanted);
-    hash = hash_demand(&wanted);
-    demand = neap_map_find(&sched->demand_map, hash, &wanted);
-    if (demand != NULL) {
-        release_names(sched, &wanted);
-    } else {
-        demand = NEAP_NEW(struct neap_demand);
-        *demand = wanted;
-        demand->hash = hash;
-        neap_list_init(&demand->active);
-        neap_map_add(&sched->demand_map, hash, demand);
-    }
-    demand->refs++;
-    return demand;
+    return get_demand(sched, &wanted);
+}
+
+void neap_demand_set_expect(struct neap_sched *sched,
+                            struct neap_demand **demand, double expect_s)
+{
+    struct neap_demand *before = *demand;
+    struct neap_demand wanted = *before;
+
+    wanted.expect_s = clean_s(expect_s);
+    wanted.name = neap_word_get(sched, before->name->text);
+    wanted.user = neap_word_get(sched, before->user->text);
+    wanted.run = neap_word_get(sched, before->run->text);
+    wanted.where = neap_wants_copy(before->where);
+    wanted.pool = NULL;
+    if (before->npool > 0)
+        wanted.pool =
+            neap_calloc((size_t)before->npool, sizeof(struct neap_word *));
+    for (int i = 0; i < before->npool; i++)
+        wanted.pool[i] = neap_word_get(sched, before->pool[i]->text);
+    wanted.refs = wanted.queued = wanted.checked = 0;
+    *demand = get_demand(sched, &wanted);
+    neap_demand_unref(sched, before);
 }
 
 void neap_demand_unref(struct neap_sched *sched, struct neap_demand *demand)

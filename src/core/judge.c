@@ -62,7 +62,7 @@ const char *neap_judge_request(const struct neap_sched *sched,
         return "the shape is used up or in back-off";
     if (!neap_fits(sched, &shape->res, want))
         return "the shape does not have so much";
-    if (neap_res_zero(want))
+    if (neap_res_zero(want) && !shape->unbounded)
         return "it asks for nothing";
     return NULL;
 }

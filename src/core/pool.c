@@ -57,7 +57,7 @@ static int check_menu(const char *pool, const struct neap_shape_spec *shapes,
                       int count, struct neap_err *err)
 {
     for (int i = 0; i < count; i++) {
-        if (neap_res_zero(&shapes[i].res))
+        if (neap_res_zero(&shapes[i].res) && !shapes[i].unbounded)
             return neap_err_set(err, NEAP_EINVAL,
                                 "pool '%s': there is nothing in shape '%s'",
                                 pool, shapes[i].name);
@@ -69,6 +69,38 @@ static int check_menu(const char *pool, const struct neap_shape_spec *shapes,
         }
     }
     return 0;
+}
+
+static bool same_shape(const struct neap_shape *shape,
+                       const struct neap_shape_spec *spec)
+{
+    return strcmp(shape->name, spec->name) == 0 &&
+           shape->unbounded == spec->unbounded &&
+           (spec->unbounded || (shape->elastic == spec->elastic &&
+                                neap_res_equal(&shape->res, &spec->res))) &&
+           shape->max == spec->max && shape->price == spec->price &&
+           shape->startup_s == spec->startup_s &&
+           shape->walltime_s == spec->walltime_s &&
+           neap_strmap_equal(shape->facts, spec->facts);
+}
+
+/* Clusters are asked again and again what they offer: a shape that is put
+ * aside stays there as long as they say the same. */
+static bool same_menu(const struct neap_sched *sched, const char *pool_name,
+                      const struct neap_shape_spec *shapes, int count)
+{
+    const struct neap_pool *pool = neap_pool_find(sched, pool_name);
+    int i = 0;
+
+    if (pool == NULL)
+        return false;
+    neap_list_for_each (at, &pool->menu) {
+        if (i == count ||
+            !same_shape(neap_list_item(at, struct neap_shape, link),
+                        &shapes[i++]))
+            return false;
+    }
+    return i == count;
 }
 
 static void free_shape(struct neap_shape *shape)
@@ -94,12 +126,15 @@ static void add_shape(struct neap_pool *pool, struct neap_list *old,
         shape->pool = pool;
     }
     shape->res = spec->res;
+    if (spec->unbounded)
+        neap_res_fill(&shape->res);
     shape->facts = neap_strmap_copy(spec->facts);
     shape->price = spec->price;
     shape->startup_s = spec->startup_s;
     shape->walltime_s = spec->walltime_s;
     shape->max = spec->max;
-    shape->elastic = spec->elastic;
+    shape->elastic = spec->elastic || spec->unbounded;
+    shape->unbounded = spec->unbounded;
     shape->aside = false;
     neap_list_push(&pool->menu, &shape->link);
 }
@@ -137,7 +172,7 @@ int neap_sched_set_menu(struct neap_sched *sched, const char *pool_name,
     struct neap_list old;
     int rc = check_menu(pool_name, shapes, count, err);
 
-    if (rc < 0)
+    if (rc < 0 || same_menu(sched, pool_name, shapes, count))
         return rc;
     neap_sched_enter(sched, now_ns);
     pool = get_pool(sched, pool_name);

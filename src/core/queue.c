@@ -82,6 +82,7 @@ void neap_queue_deinit(struct neap_sched *sched)
     neap_map_for_each (at, &sched->class_map) {
         struct neap_class *cls = at->item;
 
+        neap_demand_unref(sched, cls->demand);
         neap_free(cls->may);
         neap_slab_give(&sched->class_slab, cls);
     }
@@ -210,7 +211,7 @@ void neap_key_view_fill(const struct neap_task *task,
     view->attempt = task->attempt;
     view->depth = task->depth;
     view->ninputs = task->ninputs;
-    view->id = task->id;
+    view->id = neap_task_id(task);
     view->name = demand->name->text;
     view->user = demand->user->text;
     view->run = demand->run->text;
@@ -269,6 +270,7 @@ static struct neap_class *get_class(struct neap_sched *sched,
         return cls;
     cls = neap_slab_take(&sched->class_slab);
     *cls = *wanted;
+    cls->demand->refs++;
     cls->hash = hash;
     cls->row = -1;
     neap_list_init(&cls->changed);
@@ -372,6 +374,7 @@ static void rekey_if_due(struct neap_sched *sched)
 static void free_class(struct neap_sched *sched, struct neap_class *cls)
 {
     (void)neap_map_remove(&sched->class_map, cls->hash, cls);
+    neap_demand_unref(sched, cls->demand);
     neap_free(cls->may);
     neap_slab_give(&sched->class_slab, cls);
     sched->nclasses--;

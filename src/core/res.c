@@ -109,6 +109,12 @@ void neap_res_sub(struct neap_res *a, const struct neap_res *b)
         a->v[i] -= b->v[i];
 }
 
+void neap_res_fill(struct neap_res *res)
+{
+    for (int i = 0; i < NEAP_LABELS_MAX; i++)
+        res->v[i] = AMOUNT_MAX;
+}
+
 void neap_res_max(struct neap_res *a, const struct neap_res *b)
 {
     for (int i = 0; i < NEAP_LABELS_MAX; i++) {

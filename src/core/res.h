@@ -47,6 +47,8 @@ struct neap_res {
 bool neap_res_fits(const struct neap_res *have, const struct neap_res *need);
 void neap_res_add(struct neap_res *a, const struct neap_res *b);
 void neap_res_sub(struct neap_res *a, const struct neap_res *b);
+/* As much of every label, known or not, as may be. */
+void neap_res_fill(struct neap_res *res);
 void neap_res_max(struct neap_res *a, const struct neap_res *b);
 void neap_res_min(struct neap_res *a, const struct neap_res *b);
 bool neap_res_equal(const struct neap_res *a, const struct neap_res *b);

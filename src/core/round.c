@@ -124,6 +124,27 @@ static const char *apply_assign(struct neap_sched *sched,
     return wrong;
 }
 
+/* What a request is for: of a fixed shape all of it; of an elastic one what
+ * the line says, but not less than min_alloc. A line that says nothing means
+ * all that there is, where there is a limit. */
+static bool find_wanted(const struct neap_sched *sched,
+                        const struct neap_shape *shape,
+                        const struct neap_amounts *amounts,
+                        struct neap_res *ret)
+{
+    struct neap_res floor = sched->config.min_alloc;
+
+    if (!neap_amounts_to_res(amounts, sched->labels->count, ret))
+        return false;
+    if (!shape->elastic || (neap_res_zero(ret) && !shape->unbounded)) {
+        *ret = shape->res;
+        return true;
+    }
+    neap_res_min(&floor, &shape->res);
+    neap_res_max(ret, &floor);
+    return true;
+}
+
 static const char *apply_request(struct neap_sched *sched,
                                  const struct neap_view *view,
                                  const struct neap_plan_line *line)
@@ -134,10 +155,8 @@ static const char *apply_request(struct neap_sched *sched,
     if (!is_row(line->a, view->nshapes))
         return "there is no such shape";
     shape = view->shapes[line->a].handle;
-    if (!neap_amounts_to_res(&line->res, sched->labels->count, &want))
+    if (!find_wanted(sched, shape, &line->res, &want))
         return "it asks for an impossible amount";
-    if (!shape->elastic || neap_res_zero(&want))
-        want = shape->res;
     for (int i = 0; i < line->n; i++) {
         const char *wrong = neap_judge_request(sched, shape, &want);
         struct neap_alloc *alloc;
@@ -147,6 +166,8 @@ static const char *apply_request(struct neap_sched *sched,
         sched->requests_left--;
         sched->stats.requests++;
         alloc = neap_alloc_create(sched, shape, &want, sched->now_ns);
+        if (shape->elastic && line->width > 0)
+            alloc->width = line->width;
         sched->ops.request(sched->ctx, alloc);
     }
     return NULL;

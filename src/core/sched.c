@@ -163,3 +163,8 @@ void neap_sched_stats(const struct neap_sched *sched,
     ret->pending_allocs = (uint32_t)sched->npending;
     ret->live_allocs = (uint32_t)sched->nlive;
 }
+
+size_t neap_sched_task_bytes(const struct neap_sched *sched)
+{
+    return sched->task_slab.size;
+}

@@ -27,6 +27,7 @@
 #define NEAP_CORE_SCHED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -64,7 +65,7 @@ const char *neap_alloc_state_name(enum neap_alloc_state state);
 /* ---- tasks ---- */
 
 struct neap_task_spec {
-    const char *id;                /* "r7.12"; copied */
+    const char *id;                /* "r7.12"; copied; NULL: none */
     const char *name, *user, *run; /* copied (interned) */
     struct neap_res need;
     int priority;               /* low first */
@@ -88,8 +89,9 @@ void neap_task_unref(struct neap_task *task);
 
 enum neap_task_state neap_task_state(const struct neap_task *task);
 void *neap_task_owner(const struct neap_task *task);
-const char *neap_task_id(const struct neap_task *task);
-int neap_task_attempt(const struct neap_task *task); /* 1 is the first */
+bool neap_task_submitted(const struct neap_task *task);
+const char *neap_task_id(const struct neap_task *task); /* "": none */
+int neap_task_attempt(const struct neap_task *task);    /* 1 is the first */
 struct neap_alloc *neap_task_alloc(const struct neap_task *task); /* or NULL */
 const struct neap_res *neap_task_need(const struct neap_task *task);
 const struct neap_err *neap_task_err(
@@ -104,22 +106,29 @@ int64_t neap_task_since_ns(const struct neap_task *task); /* last change */
 struct neap_shape_spec {
     const char *name; /* copied */
     struct neap_res res;
-    bool elastic; /* any size up to res may be asked for */
-    int max;      /* allocs at a time; -1: no limit */
+    bool elastic;   /* any size up to res may be asked for */
+    bool unbounded; /* elastic, and there is no limit: res does not count */
+    int max;        /* allocs at a time; -1: no limit */
     double price, startup_s, walltime_s; /* 0: unknown */
     const struct neap_strmap *facts;     /* of its nodes; copied */
 };
 /* Returns 0 or NEAP_EINVAL (duplicate names, nothing in a shape; nothing has
- * changed then). Tasks that fit no shape any more end DONE with
+ * changed then). A menu that is as before changes nothing either. Tasks that fit no shape any more end DONE with
  * ResourcesExhausted. A task for a pool without a menu waits. */
 int neap_sched_set_menu(struct neap_sched *sched, const char *pool,
                         const struct neap_shape_spec *shapes, int count,
                         int64_t now_ns, struct neap_err *err);
 
-const char *neap_alloc_id(const struct neap_alloc *alloc); /* "a3" */
+const char *neap_alloc_id(const struct neap_alloc *alloc);  /* "a3" */
+uint32_t neap_alloc_number(const struct neap_alloc *alloc); /* 3 for "a3" */
 enum neap_alloc_state neap_alloc_state(const struct neap_alloc *alloc);
 const char *neap_alloc_pool(const struct neap_alloc *alloc);
 const char *neap_alloc_shape(const struct neap_alloc *alloc);
+/* Of a request: how many more allocs of its size there would be work for; 0
+ * unless the shape is elastic. */
+int neap_alloc_width(const struct neap_alloc *alloc);
+double neap_alloc_price(const struct neap_alloc *alloc);      /* of its shape */
+double neap_alloc_walltime_s(const struct neap_alloc *alloc); /* of it too */
 const struct neap_res *neap_alloc_total(const struct neap_alloc *alloc);
 const struct neap_res *neap_alloc_free(const struct neap_alloc *alloc);
 int neap_alloc_ntasks(const struct neap_alloc *alloc);
@@ -161,13 +170,15 @@ struct neap_sched_config {
                          so long, counted from the FIRST submit; default 50 ms;
                          skipped while some live alloc has room */
     int max_attempts; /* lost attempts before TooManyTries, default 10 */
-    int64_t backfill_age_ns; /* when a task has waited for longer and fits on
+    int64_t backfill_age_ns;   /* when a task has waited for longer and fits on
                                 no alloc, one alloc takes nothing else until
                                 it does; then it starts there, whatever the
                                 policy says. One task at a time, and only if
                                 none in the queue has a lower `priority`.
                                 Default 10 min */
-    uint64_t seed;           /* jitter of back-off; 0 is a fixed seed too */
+    struct neap_res min_alloc; /* a request of an elastic shape is at least so
+                                  large; nothing by default */
+    uint64_t seed;             /* jitter of back-off; 0 is a fixed seed too */
 };
 void neap_sched_config_init(struct neap_sched_config *config);
 
@@ -204,6 +215,11 @@ bool neap_sched_cancel(struct neap_sched *sched, struct neap_task *task,
 void neap_sched_set_task_priority(struct neap_sched *sched,
                                   struct neap_task *task, int priority,
                                   int64_t now_ns);
+/* How long it is expected to run, in seconds; 0: unknown. Does nothing once
+ * the task has left the queue. */
+void neap_sched_set_task_expect(struct neap_sched *sched,
+                                struct neap_task *task, double expect_s,
+                                int64_t now_ns);
 
 /* A report about a task that is on no alloc comes too late and is ignored. A
  * task whose kill was asked for ends Canceled, however its attempt ends. */
@@ -268,6 +284,8 @@ struct neap_sched_stats {
 };
 void neap_sched_stats(const struct neap_sched *sched,
                       struct neap_sched_stats *ret);
+/* Memory of one waiting task without id and labels: all that it costs. */
+size_t neap_sched_task_bytes(const struct neap_sched *sched);
 typedef void (*neap_alloc_each_fn)(void *ctx, struct neap_alloc *alloc);
 /* Every alloc that has not ended, by id. */
 void neap_sched_each_alloc(struct neap_sched *sched, neap_alloc_each_fn fn,

@@ -58,6 +58,9 @@ struct neap_word *neap_word_get(struct neap_sched *sched, const char *text);
 void neap_word_unref(struct neap_sched *sched, struct neap_word *word);
 struct neap_demand *neap_demand_get(struct neap_sched *sched,
                                     const struct neap_task_spec *spec);
+/* Replace a task's demand by one that differs in nothing but `expect_s`. */
+void neap_demand_set_expect(struct neap_sched *sched,
+                            struct neap_demand **demand, double expect_s);
 void neap_demand_unref(struct neap_sched *sched, struct neap_demand *demand);
 /* May its tasks go to the pool of this name? */
 bool neap_demand_allows(const struct neap_demand *demand,
@@ -126,7 +129,7 @@ struct neap_shape {
     int fails;        /* refusals in a row */
     int64_t retry_ns; /* back-off until then; 0: none */
     int row;          /* in the view */
-    bool elastic;
+    bool elastic, unbounded;
     bool aside;   /* not asked for before the menu changes */
     bool retired; /* no longer on the menu */
 };
@@ -182,6 +185,7 @@ struct neap_alloc {
     int64_t idle_since_ns, life_end_ns;
     void *owner;
     uint32_t number;
+    int width; /* of the request */
     int ntasks;
     int row;     /* in the view; -1: none */
     int open_at; /* place in sched->open; -1: not there */
@@ -226,7 +230,7 @@ struct neap_class {
     struct neap_tree_node node; /* in sched->order */
     struct neap_list changed;   /* in sched->changed: look at it again */
     struct neap_list tasks;     /* by seq */
-    struct neap_demand *demand;
+    struct neap_demand *demand; /* holds a reference */
     uint64_t hash;
     double key[NEAP_KEYS_MAX];
     int nkeys;

@@ -79,7 +79,7 @@ struct neap_task *neap_task_create(struct neap_sched *sched,
     task->sched = sched;
     sched->refs++;
     task->demand = neap_demand_get(sched, spec);
-    task->id = neap_strdup(spec->id != NULL ? spec->id : "");
+    task->id = neap_strdup(spec->id);
     task->labels = neap_strmap_copy(spec->labels);
     task->owner = spec->owner;
     task->priority = spec->priority;
@@ -193,16 +193,21 @@ void *neap_task_owner(const struct neap_task *task)
     return task->owner;
 }
 
+bool neap_task_submitted(const struct neap_task *task)
+{
+    return task->submitted;
+}
+
 const char *neap_task_id(const struct neap_task *task)
 {
-    return task->id;
+    return task->id != NULL ? task->id : "";
 }
 
 const char *neap_task_title(const struct neap_task *task)
 {
     const char *name = task->demand->name->text;
 
-    return name[0] != '\0' ? name : task->id;
+    return name[0] != '\0' ? name : neap_task_id(task);
 }
 
 int neap_task_attempt(const struct neap_task *task)

@@ -107,6 +107,16 @@ static void fill_times(struct neap_alloc_view *row,
     row->busy_until = busy_until(alloc, now_ns);
 }
 
+static void widen(struct neap_amounts *amounts, int nlabels, double times)
+{
+    amounts->cpu *= times;
+    amounts->mem *= times;
+    amounts->disk *= times;
+    amounts->gpu *= times;
+    for (int i = NEAP_LABELS_FIXED; i < nlabels; i++)
+        amounts->other[i - NEAP_LABELS_FIXED] *= times;
+}
+
 static void fill_room(struct neap_sched *sched, struct neap_alloc_view *row,
                       const struct neap_alloc *alloc)
 {
@@ -114,6 +124,8 @@ static void fill_room(struct neap_sched *sched, struct neap_alloc_view *row,
 
     neap_amounts_from_res(sched->hold == alloc ? &nothing : &alloc->free,
                           sched->labels->count, &row->free);
+    if (alloc->state == NEAP_ALLOC_REQUESTED && alloc->width > 0)
+        widen(&row->free, sched->labels->count, 1.0 + alloc->width);
     row->ntasks = alloc->ntasks;
 }
 
@@ -127,6 +139,7 @@ static void fill_alloc(struct neap_sched *sched, struct neap_alloc_view *row,
     row->id_number = alloc->number;
     row->index = alloc->row;
     row->pool = alloc->shape->pool->index;
+    row->width = alloc->width;
     row->id = alloc->id;
     row->pool_name = alloc->shape->pool->name->text;
     row->labels = alloc->shape->facts;
@@ -243,6 +256,7 @@ static void rebuild_shapes(struct neap_sched *sched)
             row->startup = shape->startup_s;
             row->walltime = shape->walltime_s;
             row->elastic = shape->elastic;
+            row->unbounded = shape->unbounded;
             row->name = shape->name;
             row->pool_name = shape->pool->name->text;
             row->handle = shape;
@@ -330,7 +344,7 @@ static void fill_head(struct neap_class_view *row, const struct neap_class *cls)
     const struct neap_task *head = neap_class_head(cls);
 
     fill_key(row, cls);
-    row->id = head->id;
+    row->id = neap_task_id(head);
     row->rank = head->rank;
     row->input_bytes = head->input_bytes;
     row->seq = row->id_number = (double)head->seq;

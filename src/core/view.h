@@ -45,7 +45,8 @@ enum neap_alloc_phase_view { NEAP_VIEW_LIVE = 0, NEAP_VIEW_PENDING = 1 };
 
 struct neap_alloc_view {
     struct neap_amounts total;
-    struct neap_amounts free; /* nothing while kept for a task that waits */
+    struct neap_amounts free; /* nothing while kept for a task that waits;
+                                 pending: what is expected, with its width */
     double idle;              /* seconds without a task, 0 while it has some */
     double age;               /* seconds since it was granted or requested */
     double life_left;         /* seconds, infinity: no end known */
@@ -58,6 +59,7 @@ struct neap_alloc_view {
     int32_t phase; /* enum neap_alloc_phase_view */
     int32_t index;
     int32_t pool;               /* row of the menu's pool */
+    int32_t width;              /* pending: so many more of `total` */
     const char *id, *pool_name; /* "a3", "local" */
     const void *labels;
     void *handle; /* struct neap_alloc */
@@ -66,10 +68,11 @@ struct neap_alloc_view {
 struct neap_shape_view {
     struct neap_amounts res;
     double price, startup, walltime; /* per hour, seconds, seconds; 0 unknown */
-    int32_t quota;    /* how many more may be requested; -1: no limit; 0 also
+    int32_t quota;     /* how many more may be requested; -1: no limit; 0 also
                       while it is in back-off */
-    int32_t elastic;  /* 1: any size up to `res` may be asked for */
-    const char *name; /* of the shape */
+    int32_t elastic;   /* 1: any size up to `res` may be asked for */
+    int32_t unbounded; /* 1: and `res` only says "more than anything" */
+    const char *name;  /* of the shape */
     const char *pool_name;
     void *handle; /* struct neap_shape */
 };
@@ -101,10 +104,11 @@ enum neap_line_kind {
 };
 
 struct neap_plan_line {
-    int32_t kind;            /* enum neap_line_kind */
-    int32_t a;               /* row of a class or shape */
-    int32_t b;               /* row of an alloc or a pending request */
-    int32_t n;               /* how many */
+    int32_t kind;  /* enum neap_line_kind */
+    int32_t a;     /* row of a class or shape */
+    int32_t b;     /* row of an alloc or a pending request */
+    int32_t n;     /* how many */
+    int32_t width; /* REQUEST of an elastic shape: could use so many more */
     struct neap_amounts res; /* REQUEST of an elastic shape */
     double at;               /* WAKE: Unix seconds; REQUEST: walltime, 0 none */
 };

@@ -45,8 +45,6 @@ void __asan_handle_no_return(void);
 
 struct neap_jail {
     timer_t timer;
-    stack_t old_stack;
-    void *stack;
     sigjmp_buf out;
     int signal;
     volatile int64_t half_ns;  /* of the budget; 0: no call under way */
@@ -55,12 +53,13 @@ struct neap_jail {
     volatile int64_t tick_ns; /* when the timer fires; 0: it is not set */
 };
 
-/* Code in which a call must not be cut off: of all shared objects but
- * libluajit, the program's own first. Filled once. */
+/* Code in which a call must not be cut off: of all objects but the one that is
+ * LuaJIT. Filled once. */
 static struct range {
     uintptr_t lo, hi;
+    int is_ours;
 } no_jump[RANGES_MAX];
-static int no_jump_count, program_count;
+static int no_jump_count;
 
 static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE };
 static struct sigaction old_action[3]; /* of faults[] */
@@ -99,30 +98,34 @@ static int holds(const struct dl_phdr_info *info, uintptr_t address)
     return 0;
 }
 
+/* Addresses inside LuaJIT and inside our own code. They must be in different
+ * objects: libluajit and a program, or a stock luajit and a module of ours. */
 struct scan {
-    uintptr_t luajit;   /* an address inside it */
-    int objects, found; /* is luajit an object that is not the program? */
+    uintptr_t luajit, ours;
+    int found;
 };
 
 static int note_object(struct dl_phdr_info *info, size_t size, void *ud)
 {
     struct scan *scan = ud;
+    int is_ours = holds(info, scan->ours);
 
     (void)size;
-    if (scan->objects++ > 0 && holds(info, scan->luajit)) {
+    if (!is_ours && holds(info, scan->luajit)) {
         scan->found = 1;
         return 0;
     }
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        struct range *range = &no_jump[no_jump_count];
 
         if (ph->p_type != PT_LOAD || !(ph->p_flags & PF_X))
             continue;
-        program_count += scan->objects == 1;
         if (no_jump_count == RANGES_MAX)
             return 1;
-        no_jump[no_jump_count].lo = info->dlpi_addr + ph->p_vaddr;
-        no_jump[no_jump_count].hi = no_jump[no_jump_count].lo + ph->p_memsz;
+        range->lo = info->dlpi_addr + ph->p_vaddr;
+        range->hi = range->lo + ph->p_memsz;
+        range->is_ours = is_ours;
         no_jump_count++;
     }
     return 0;
@@ -140,12 +143,12 @@ static uintptr_t program_counter(const void *context)
 #endif
 }
 
-/* Is `pc` in one of the first `count` ranges? */
-NO_SANITIZE static int is_in(uintptr_t pc, int count)
+/* Is `pc` in an object that is not LuaJIT? In one of ours, if `only_ours`? */
+NO_SANITIZE static int is_foreign(uintptr_t pc, int only_ours)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < no_jump_count; i++) {
         if (pc >= no_jump[i].lo && pc < no_jump[i].hi)
-            return 1;
+            return !only_ours || no_jump[i].is_ours;
     }
     return 0;
 }
@@ -183,7 +186,7 @@ NO_SANITIZE static void on_timer(int sig, siginfo_t *info, void *context)
         return;
     }
     left = left_ns(jail);
-    if (left <= 0 && !is_in(program_counter(context), no_jump_count)) {
+    if (left <= 0 && !is_foreign(program_counter(context), 0)) {
         jail->tick_ns = 0;
         leave(jail, sig);
     }
@@ -191,7 +194,7 @@ NO_SANITIZE static void on_timer(int sig, siginfo_t *info, void *context)
 }
 
 /* A fault in a jailed call ends the call, also one in libc, which was given a
- * wild pointer. A fault in the program's own code is a real crash, as is any
+ * wild pointer. A fault in our own code is a real crash, as is any
  * outside of a call: what was installed before gets it when the instruction
  * runs again. */
 NO_SANITIZE static void on_fault(int sig, siginfo_t *info, void *context)
@@ -199,8 +202,7 @@ NO_SANITIZE static void on_fault(int sig, siginfo_t *info, void *context)
     struct neap_jail *jail = calling;
 
     (void)info;
-    if (jail && jail->half_ns != 0 &&
-        !is_in(program_counter(context), program_count))
+    if (jail && jail->half_ns != 0 && !is_foreign(program_counter(context), 1))
         leave(jail, sig);
     for (int i = 0; i < 3; i++) {
         if (faults[i] == sig)
@@ -215,12 +217,13 @@ static void install(void)
     struct sigaction action = { .sa_flags = SA_ONSTACK | SA_SIGINFO |
                                             SA_NODEFER | SA_RESTART };
     struct scan scan = { .luajit =
-                             (uintptr_t)dlsym(RTLD_DEFAULT, "lua_newstate") };
+                             (uintptr_t)dlsym(RTLD_DEFAULT, "lua_newstate"),
+                         .ours = (uintptr_t)install };
 
     if (dl_iterate_phdr(note_object, &scan) != 0)
         once_problem = "too many shared objects are loaded";
     else if (!scan.found)
-        once_problem = "LuaJIT is not a shared library here";
+        once_problem = "LuaJIT is part of this program here";
     if (once_problem)
         return;
     sigemptyset(&action.sa_mask);
@@ -231,20 +234,37 @@ static void install(void)
         sigaction(faults[i], &action, &old_action[i]);
 }
 
-static int make_stack(struct neap_jail *jail)
-{
-    stack_t stack = { .ss_size = STACK_BYTES };
+/* The signal stack of a thread; its jails share it and come and go in any
+ * order. */
+static _Thread_local struct {
+    void *memory;
+    stack_t before;
+    int users;
+} stack;
 
-    jail->stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (jail->stack == MAP_FAILED)
-        return -1;
-    stack.ss_sp = jail->stack;
-    if (sigaltstack(&stack, &jail->old_stack) != 0) {
-        munmap(jail->stack, STACK_BYTES);
-        return -1;
-    }
-    return 0;
+static int take_stack(void)
+{
+    stack_t mine = { .ss_size = STACK_BYTES };
+
+    if (stack.users++ > 0)
+        return 0;
+    mine.ss_sp = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    stack.memory = mine.ss_sp;
+    if (mine.ss_sp != MAP_FAILED && sigaltstack(&mine, &stack.before) == 0)
+        return 0;
+    if (mine.ss_sp != MAP_FAILED)
+        munmap(mine.ss_sp, STACK_BYTES);
+    stack.users--;
+    return -1;
+}
+
+static void give_stack(void)
+{
+    if (--stack.users > 0)
+        return;
+    sigaltstack(&stack.before, NULL);
+    munmap(stack.memory, STACK_BYTES);
 }
 
 static int make_timer(struct neap_jail *jail)
@@ -268,7 +288,7 @@ struct neap_jail *neap_jail_create(struct neap_err *err)
         return NULL;
     }
     jail = NEAP_NEW(struct neap_jail);
-    if (make_stack(jail) != 0) {
+    if (take_stack() != 0) {
         neap_err_set(err, NEAP_EUNAVAILABLE,
                      "no signal stack for the guard of policies");
         goto fail;
@@ -281,8 +301,7 @@ struct neap_jail *neap_jail_create(struct neap_err *err)
     return jail;
 
 fail_stack:
-    sigaltstack(&jail->old_stack, NULL);
-    munmap(jail->stack, STACK_BYTES);
+    give_stack();
 fail:
     neap_free(jail);
     return NULL;
@@ -303,8 +322,7 @@ void neap_jail_destroy(struct neap_jail *jail)
     while (sigtimedwait(&mine, NULL, &none) == SIGRTMIN)
         ;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    sigaltstack(&jail->old_stack, NULL);
-    munmap(jail->stack, STACK_BYTES);
+    give_stack();
     neap_free(jail);
 }
 

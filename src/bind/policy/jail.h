@@ -6,9 +6,10 @@
  * function worked on (a Lua VM) is garbage then and must be dropped, not
  * closed.
  *
- * The jump is made only when the interrupted instruction belongs to libluajit
- * or to memory that is of no shared object (compiled Lua): anywhere else a
- * lock may be held, or a structure half written. Otherwise the timer is set
+ * The jump is made only when the interrupted instruction belongs to LuaJIT (the
+ * library, or a stock `luajit` that has loaded this code as a module) or to
+ * memory that is of no object (compiled Lua): anywhere else a lock may be
+ * held, or a structure half written. Otherwise the timer is set
  * again for 0.2 ms. So C functions that Lua calls are never cut in two.
  */
 #ifndef NEAP_BIND_POLICY_JAIL_H
@@ -26,8 +27,9 @@ enum neap_jail_end {
     NEAP_JAIL_FAULT    /* a signal; see neap_jail_signal */
 };
 
-/* A jail for calls on this thread. Owned. NULL: NEAP_EUNAVAILABLE (no timer),
- * NEAP_ENOTSUPPORTED (LuaJIT is not a shared library of its own). */
+/* A jail for calls on this thread, where it is also destroyed. Owned. NULL:
+ * NEAP_EUNAVAILABLE (no timer), NEAP_ENOTSUPPORTED (LuaJIT is linked into one
+ * object with this code). */
 struct neap_jail *neap_jail_create(struct neap_err *err);
 void neap_jail_destroy(struct neap_jail *jail); /* NULL is fine */
 

@@ -457,7 +457,10 @@ static void test_unsupported_shapes_are_put_aside(void **state)
     neap_sched_refused(w.sched, w.requested[0], &no, w.now_ns);
     settle(&w);
     assert_int_equal(neap_sched_wake_ns(w.sched), NEAP_NEVER);
-    offer(&w, "c", "one", 1, 1, -1);
+    offer(&w, "c", "one", 1, 1, -1); /* says nothing new */
+    settle(&w);
+    assert_int_equal(w.nrequested, 1);
+    offer(&w, "c", "one", 2, 1, -1);
     settle(&w);
     assert_int_equal(w.nrequested, 2);
     neap_task_unref(task);
