@@ -73,18 +73,25 @@ local function amounts_of(object)
   return amounts
 end
 
+-- True, or nil and why the core cannot take it.
 local function grant(s, alloc, object, amounts)
   local now = s.clock:now()
+  local life_end = alloc.walltime and s.clock:now_ns() + alloc.walltime * 1e9
+  local ok, err = s.core:granted(alloc.number, amounts, life_end,
+    s.clock:now_ns())
+  if not ok then
+    release.stray(s, object)
+    return nil, err or errors.new("Canceled", "no longer wanted")
+  end
   alloc.answered = true
   alloc.object, alloc.total = object, amounts
   alloc.key = tostring(object.id or ("a%d"):format(alloc.number))
   alloc.created, alloc.idle_since = now, now
   s.requests = s.requests - 1
   s.stats.pending = s.requests
-  local life_end = alloc.walltime and s.clock:now_ns() + alloc.walltime * 1e9
-  s.core:granted(alloc.number, amounts, life_end, s.clock:now_ns())
   lease.start(s, alloc)
   s:kick()
+  return true
 end
 
 local function answered(s, alloc, ok, object, err)
@@ -102,9 +109,12 @@ local function answered(s, alloc, ok, object, err)
     if amounts then
       release.stray(s, object)
     end
-  elseif amounts then
-    grant(s, alloc, object, amounts)
-  else
+    return
+  end
+  if amounts then
+    amounts, err = grant(s, alloc, object, amounts)
+  end
+  if not amounts then
     refuse(s, alloc, call.failure(err, "allocate"))
   end
 end
@@ -120,6 +130,9 @@ end
 --- Ask a cluster for alloc `number`. Returns at once.
 function acquire.request(s, number)
   local wanted = s.core:request(number)
+  if not wanted then
+    return -- it was given up in the same breath
+  end
   local alloc = {
     number = number, state = "requested", cluster = wanted.pool,
     shape = wanted.shape, tasks = {}, ntasks = 0, total = wanted.min,

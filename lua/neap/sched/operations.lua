@@ -78,12 +78,12 @@ end
 
 local function on_done(s, record)
   local err = s.core:task_err(record.handle)
-  leave_alloc(s, record)
   if err then
     s:finish(record, final_error(record, err))
   else
     s:finish(record, nil, record.outcome)
   end
+  leave_alloc(s, record)
 end
 
 local task_states = {

@@ -105,6 +105,12 @@ end
 
 -- ---- tasks ----------------------------------------------------------------
 
+local function free_slot(s, record)
+  s.slots[record.slot] = nil
+  s.free_slots[#s.free_slots + 1] = record.slot
+  record.slot = nil
+end
+
 local function slot_for(s, record)
   local free = s.free_slots
   local n = #free
@@ -122,12 +128,19 @@ end
 
 --- The task of the core for a record that is to be queued.
 -- @param pools  names of the clusters that may hold it, or nil for all
+-- @return the handle; nil when the task has ended because the core cannot
+--         hold its amounts
 function S:hand_over(record, pools)
-  local handle = self.core:task {
+  local handle, err = self.core:task {
     res = record.resources, name = record.ident, run = record.run_id,
     priority = record.priority, expect = record.expected_duration,
     labels = record.labels, pool = pools, slot = slot_for(self, record),
   }
+  if not handle then
+    free_slot(self, record)
+    self:finish(record, err)
+    return nil
+  end
   record.handle = handle
   self.queued = self.queued + 1
   return handle
@@ -169,8 +182,7 @@ local function let_go(s, record)
   if record.handle then
     s.core:unref(record.handle)
     record.handle = nil
-    s.slots[record.slot] = nil
-    s.free_slots[#s.free_slots + 1] = record.slot
+    free_slot(s, record)
     s.queued = s.queued - 1
   end
 end
