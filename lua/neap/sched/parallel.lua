@@ -1,0 +1,51 @@
+--- One function for every item of a list, several at a time.
+
+local ticket = require "neap.sched.ticket"
+
+local function run(state)
+  local items, fn, group = state.items, state.fn, state.group
+  while state.next <= #items and not group.cancelled do
+    local item = items[state.next]
+    state.next = state.next + 1
+    local ok, err = fn(item)
+    if not ok and not group.cancelled then
+      state.err = err
+      group:cancel()
+    end
+  end
+  state.workers = state.workers - 1
+  if state.workers == 0 then
+    state.ended:resolve(true)
+  end
+end
+
+--- Do `fn(item)` for each item, in their order, `width` of them at a time. ⏸
+-- The first failure calls `group` off; what is under way then is awaited.
+-- @param pass   a ticket: when it is called off, nothing is awaited
+-- @param group  a ticket beneath `pass`
+-- @param fn     function(item) → true, or nil, err. ⏸. Must not raise
+-- @return true; or nil and the first error
+local function parallel(clock, items, width, pass, group, fn)
+  local state = {
+    items = items, fn = fn, group = group, next = 1,
+    workers = math.min(width, #items), ended = clock:promise(),
+  }
+  if state.workers == 0 then
+    return true
+  elseif state.workers == 1 then
+    run(state)
+  else
+    for _ = 1, state.workers do
+      clock:spawn(run, state)
+    end
+    pass:wait(state.ended)
+  end
+  if state.err then
+    return nil, state.err
+  elseif group.cancelled then
+    return nil, ticket.error()
+  end
+  return true
+end
+
+return parallel
