@@ -2,6 +2,25 @@
  * the round and for `why`, so that both always agree. */
 #include "core/sched_impl.h"
 
+/* Could another alloc be asked for that holds it? Not now perhaps: back-off
+ * and full queues pass. */
+static bool another_obtainable(const struct neap_sched *sched,
+                               const struct neap_demand *demand)
+{
+    for (int i = 0; i < sched->npools; i++) {
+        neap_list_for_each (at, &sched->pools[i]->menu) {
+            const struct neap_shape *shape =
+                neap_list_item(at, struct neap_shape, link);
+
+            if (!shape->aside &&
+                (shape->max < 0 || shape->nallocs < shape->max) &&
+                neap_shape_holds(shape, demand))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Another alloc where the task might go sooner or later. */
 static bool another_exists(const struct neap_sched *sched,
                            const struct neap_demand *demand,
@@ -34,7 +53,8 @@ const char *neap_judge_suits(const struct neap_sched *sched,
     if (alloc->life_end_ns != NEAP_NEVER &&
         (double)(alloc->life_end_ns - sched->now_ns) < demand->expect_s * 1e9)
         return "it ends before the task would";
-    if (avoid == alloc->number && another_exists(sched, demand, alloc))
+    if (avoid == alloc->number && (another_exists(sched, demand, alloc) ||
+                                   another_obtainable(sched, demand)))
         return "the task was just lost there";
     return NULL;
 }

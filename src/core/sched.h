@@ -230,7 +230,8 @@ void neap_sched_running(struct neap_sched *sched, struct neap_task *task,
 void neap_sched_ended(struct neap_sched *sched, struct neap_task *task,
                       const struct neap_err *why, int64_t now_ns);
 /* The attempt was lost (alloc gone, network): queued again as attempt + 1,
- * not on the same alloc if another exists, or DONE with TooManyTries. */
+ * not for the same alloc if another exists or can be asked for, or DONE with
+ * TooManyTries. */
 void neap_sched_lost(struct neap_sched *sched, struct neap_task *task,
                      const struct neap_err *why, int64_t now_ns);
 

@@ -492,9 +492,17 @@ static void test_lost_tasks_run_elsewhere(void **state)
     settle(&w);
     assert_string_equal(w.trace, "t0:a1 t1:a2 t0:a2 t0:a1 ");
     neap_sched_lost(w.sched, t[0], &net, w.now_ns);
-    settle(&w); /* a1 again: there is no other */
-    assert_int_equal(w.starts, 5);
-    assert_int_equal(w.nrequested, 2);
+    settle(&w); /* not a1 again: another can be had */
+    assert_int_equal(w.starts, 4);
+    assert_int_equal(w.nrequested, 3);
+    grant(&w, 2);
+    assert_string_equal(w.trace, "t0:a1 t1:a2 t0:a2 t0:a1 t0:a3 ");
+    neap_sched_dead(w.sched, w.live[0], &net, w.now_ns);
+    offer(&w, "c", "one", 1, 1, 1);
+    neap_sched_lost(w.sched, t[0], &net, w.now_ns);
+    settle(&w); /* a3 again: there is no other, nor can there be */
+    assert_int_equal(w.starts, 6);
+    assert_int_equal(w.nrequested, 3);
     free_tasks(t, 2);
     close_world(&w);
 }
