@@ -336,7 +336,7 @@ describe("the simulated cluster", function()
 
   describe("accounts", function()
     it("cost price times lifetime, from grant to end", function()
-      local c = sim { menu = menu { price = 2, startup = 600 } }
+      local c = sim { menu = menu { price = 2, startup = 600 }, lease = 7200 }
       local a = ask(c)
       assert.equal(0, c:cost())
       local b = ask(c) -- 600 s later

@@ -253,9 +253,9 @@ function alloc:put(id, config)
       "%s needs %s; alloc %s has %s and uses %s of it", config.ident or id,
       tostring(need), self.id, tostring(self.total), tostring(self.used))
   end
-  self.used = used
-  self.execs[id] = start(self, id, config, need)
-  return self.execs[id]
+  local x = start(self, id, config, need)
+  self.used, self.execs[id] = used, x
+  return x
 end
 
 --- An exec has ended: its room is free. One that ran to its end stays known
