@@ -5,9 +5,10 @@
 
 local Base = require "neap.sched.clock_base"
 local errors = require "neap.sched.errors"
-local random = require "neap.sched.clock_random"
+local fibers = require "neap.sched.clock_fibers"
 local suggest = require "neap.suggest"
 local system = require "neap.sched.clock_system"
+local turning = require "neap.sched.clock_turn"
 
 local clock = {}
 
@@ -54,9 +55,8 @@ function clock.virtual(opts)
   local start = check_number(opts.start or 0, "start")
   local seed = check_number(opts.seed or 1, "seed")
   local self = Base.init(setmetatable({
-    virtual = true, seed = seed, ns = math.floor(start * 1e9 + 0.5),
-    generator = random.new(seed),
-  }, Virtual))
+    virtual = true, ns = math.floor(start * 1e9 + 0.5),
+  }, Virtual), seed)
   made_last = made_last + 1
   made[made_last] = self
   return self
@@ -84,11 +84,15 @@ end
 -- @param seconds  number, or a text such as "1h"
 function Virtual:advance(seconds)
   seconds = self.seconds(seconds, "clock:advance")
-  if self.turning and coroutine.isyieldable() then
+  if turning.in_coroutine(self) then
     return self:sleep(seconds)
   end
   local limit_ns = self.ns + math.floor(seconds * 1e9 + 0.5)
-  self:turn_to(limit_ns)
+  local mark = turning.mark(self, "advance the clock")
+  local ok, err = turning.turn(self, mark, limit_ns)
+  if ok == nil then
+    error(err, 0)
+  end
   self.ns = limit_ns
 end
 
@@ -103,9 +107,9 @@ function clock.real(opts)
   local seed = opts.seed and check_number(opts.seed, "seed")
     or system.entropy()
   local self = Base.init(setmetatable({
-    seed = seed, generator = random.new(seed), poll = opts.poll,
+    poll = opts.poll,
     offset_ns = system.wall_ns() - system.monotonic_ns(),
-  }, Real))
+  }, Real), seed)
   self.ns = self:now_ns()
   return self
 end
@@ -127,14 +131,14 @@ function Real:move(timer)
     return true
   end
   local seconds = timer and (timer.time - now_ns) / 1e9 or math.huge
-  local poll = self.poll
-  if poll then
-    return poll(seconds) or timer ~= nil
-  elseif not timer then
-    return false
+  if self.poll then
+    return self.poll(seconds) or timer ~= nil
+  elseif fibers.sleep(self, seconds) then
+    return true
+  elseif timer then
+    system.sleep(seconds)
   end
-  system.sleep(seconds)
-  return true
+  return timer ~= nil
 end
 
 --- Let so much time pass: the same as `sleep`. ⏸

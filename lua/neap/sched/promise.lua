@@ -14,8 +14,7 @@ local Promise = {}
 Promise.__index = Promise
 
 local type, select, unpack = type, select, unpack
-local running, isyieldable, yield = coroutine.running, coroutine.isyieldable,
-  coroutine.yield
+local running, yield = coroutine.running, coroutine.yield
 
 --- A promise of `clock`.
 function promise.new(clock)
@@ -123,10 +122,14 @@ local function wait_here(p, seconds)
   return timed_out(seconds)
 end
 
+local DEADLOCK = "deadlock: the main chunk waits without a timeout, nothing is"
+  .. " ready and no timer is set, so nobody can ever wake it; resolve the"
+  .. " promise first, or give a timeout"
+
 -- Wait in the main chunk: turn the clock.
 local function wait_turning(p, seconds)
   local clock = p.clock
-  local mark, timer = clock:main_mark("wait")
+  local mark, timer = clock:mark("wait"), nil
   local waiter = mark
   if seconds then
     timer = clock:wake_after(seconds, mark)
@@ -139,9 +142,11 @@ local function wait_turning(p, seconds)
     if timer then
       clock.timers:remove(timer)
     end
+    if err == nil then
+      errors.raise(DEADLOCK)
+    end
     error(err, 0)
-  end
-  if p.done then
+  elseif p.done then
     return values(p)
   end
   return timed_out(seconds)
@@ -158,10 +163,10 @@ function Promise:wait(timeout)
   if timeout ~= nil then
     timeout = clock.seconds(timeout, "timeout")
   end
-  if isyieldable() and not clock.turns_here(running()) then
-    return wait_here(self, timeout)
+  if clock.turns_here() then
+    return wait_turning(self, timeout)
   end
-  return wait_turning(self, timeout)
+  return wait_here(self, timeout)
 end
 
 --- The time of a waiter is over: called by the clock.
