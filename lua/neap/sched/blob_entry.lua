@@ -2,8 +2,28 @@
 
 local errors = require "neap.sched.errors"
 local fileset = require "neap.sched.fileset"
+local suggest = require "neap.suggest"
 
 local blob_entry = {}
+
+local known = { scheme = true, clock = true }
+
+--- Options of a store; raises Invalid.
+-- @param what  name of the constructor
+function blob_entry.check_options(what, opts)
+  if opts == nil then
+    return {}
+  elseif type(opts) ~= "table" then
+    errors.raise("blob.%s: the options are a table, not a %s", what, type(opts))
+  end
+  for key in pairs(opts) do
+    if not known[key] then
+      errors.raise("unknown option '%s' of blob.%s%s", tostring(key), what,
+        suggest.hint(key, known))
+    end
+  end
+  return opts
+end
 
 --- The error of a key that is not there.
 function blob_entry.missing(bucket, key)
@@ -64,6 +84,15 @@ local function reference(entry)
   }
 end
 
+-- Keys that can be no paths are the world's fault.
+local function build(map)
+  local ok, result = pcall(fileset.new, map)
+  if not ok then
+    return nil, errors.from(result)
+  end
+  return result
+end
+
 --- References to what is in a bucket. ⏸
 -- @param prefix  "" or ending in "/": all beneath it, by the rest of their
 --                keys, without keys that end in "/"; else one key, as "."
@@ -76,7 +105,7 @@ function blob_entry.snapshot(bucket, prefix)
       return nil, err
     end
     map["."] = reference(entry)
-    return fileset.new(map)
+    return build(map)
   end
   local list, err = bucket:scan(prefix, true)
   if not list then
@@ -87,7 +116,7 @@ function blob_entry.snapshot(bucket, prefix)
       map[entry.key:sub(#prefix + 1)] = reference(entry)
     end
   end
-  return fileset.new(map)
+  return build(map)
 end
 
 return blob_entry

@@ -4,6 +4,7 @@
 -- content hash of every entry is known.
 
 local blob_entry = require "neap.sched.blob_entry"
+local clock = require "neap.sched.clock"
 local digest = require "neap.sched.digest"
 local errors = require "neap.sched.errors"
 
@@ -17,11 +18,11 @@ Bucket.__index = Bucket
 
 --- An empty store. A bucket is there as soon as somebody names it.
 -- @param opts  scheme: how its URLs begin; default: that of the first mux it
---              is given to; clock: whose time `last_modified` is, default 0
+--              is given to; clock: whose time `last_modified` is
 function blob_memory.new(opts)
-  opts = opts or {}
+  opts = blob_entry.check_options("memory", opts)
   return setmetatable({
-    scheme = opts.scheme, clock = opts.clock, buckets = {},
+    scheme = opts.scheme, clock = opts.clock or clock.default(), buckets = {},
   }, Store)
 end
 
@@ -102,9 +103,8 @@ function Bucket:get(key, etag)
 end
 
 local function store(bucket, key, data, hash)
-  local clock = bucket.store.clock
   bucket.entries[key] = {
-    data = data, hash = hash, last_modified = clock and clock:now() or 0,
+    data = data, hash = hash, last_modified = bucket.store.clock:now(),
   }
   return bucket:file(key)
 end

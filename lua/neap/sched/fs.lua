@@ -47,6 +47,7 @@ local EEXIST = 17
 local kinds = {
   [1] = "NotAllowed", [13] = "NotAllowed", [30] = "NotAllowed",
   [2] = "NotExist", [20] = "NotExist",
+  [21] = "Invalid", [36] = "Invalid", -- a folder; a name too long
   [28] = "ResourcesExhausted", [122] = "ResourcesExhausted",
 }
 

@@ -1,13 +1,21 @@
 --- One function for every item of a list, several at a time.
 
+local errors = require "neap.sched.errors"
 local ticket = require "neap.sched.ticket"
+
+local function settle(called, ok, err)
+  if not called then
+    return nil, errors.from(ok)
+  end
+  return ok, err
+end
 
 local function run(state)
   local items, fn, group = state.items, state.fn, state.group
   while state.next <= #items and not group.cancelled do
     local item = items[state.next]
     state.next = state.next + 1
-    local ok, err = fn(item)
+    local ok, err = settle(pcall(fn, item))
     if not ok and not group.cancelled then
       state.err = err
       group:cancel()
@@ -23,7 +31,7 @@ end
 -- The first failure calls `group` off; what is under way then is awaited.
 -- @param pass   a ticket: when it is called off, nothing is awaited
 -- @param group  a ticket beneath `pass`
--- @param fn     function(item) → true, or nil, err. ⏸. Must not raise
+-- @param fn     function(item) → true, or nil, err. ⏸. What it raises is a failure
 -- @return true; or nil and the first error
 local function parallel(clock, items, width, pass, group, fn)
   local state = {
