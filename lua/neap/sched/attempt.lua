@@ -41,29 +41,87 @@ local function again(att, at, n)
   return at == WAIT and PUT or at
 end
 
--- Walk the stages. Returns true, or nil and the error that ends the attempt;
--- nothing of both once it was stopped.
-local function walk(att)
-  local at, tries = 1, nil
-  while at <= nstages do
-    att.stage = at
-    local ok, err = fns[at](att)
-    if att.stopping then
-      return nil
-    elseif ok then
+local struggle
+
+-- Stage `at` has failed with `err`, or the attempt was stopped.
+local function fallen(att, at, err)
+  if att.stopping then
+    return nil
+  end
+  return struggle(att, at, err)
+end
+
+-- Go on from stage `at`, of which a first call has failed with `err`.
+-- Returns true, or nil and the error that ends the attempt; nothing of both
+-- once it was stopped.
+function struggle(att, at, err)
+  local tries, ok = {}, false
+  repeat
+    if ok then
       at = at + 1
     else
-      tries = tries or {}
       local n = (tries[at] or 0) + 1
       tries[at] = n
       if errors.non_retryable(err) or n >= stages.tries then
         return nil, err
       end
       at = again(att, at, n)
-      if att.stopping then
-        return nil
-      end
     end
+    if att.stopping then
+      return nil
+    end
+    att.stage = at
+    ok, err = fns[at](att)
+  until att.stopping or (ok and at == nstages)
+  return not att.stopping or nil
+end
+
+-- Walk the stages, as long as none fails. Spelled out, because nearly all
+-- attempts take this way and LuaJIT compiles no loop into a caller's trace.
+local function walk(att) -- luacheck: ignore 561
+  local ok, err = stages.load(att)
+  if not ok or att.stopping then
+    return fallen(att, 1, err)
+  end
+  att.stage = 2
+  ok, err = stages.put(att)
+  if not ok or att.stopping then
+    return fallen(att, 2, err)
+  end
+  att.stage = 3
+  ok, err = stages.wait(att)
+  if not ok or att.stopping then
+    return fallen(att, 3, err)
+  end
+  att.stage = 4
+  ok, err = stages.verify(att)
+  if not ok or att.stopping then
+    return fallen(att, 4, err)
+  end
+  att.stage = 5
+  ok, err = stages.promote(att)
+  if not ok or att.stopping then
+    return fallen(att, 5, err)
+  end
+  att.stage = 6
+  stages.inspect(att)
+  if att.stopping then
+    return nil
+  end
+  att.stage = 7
+  ok, err = stages.result(att)
+  if not ok or att.stopping then
+    return fallen(att, 7, err)
+  end
+  att.stage = 8
+  ok, err = stages.transfer(att)
+  if not ok or att.stopping then
+    return fallen(att, 8, err)
+  end
+  att.stage = 9
+  ok, err = stages.unload(att)
+  if not ok or att.stopping then
+    return fallen(att, 9, err)
   end
   return true
 end

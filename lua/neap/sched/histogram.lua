@@ -2,6 +2,8 @@
 
 local histogram = {}
 
+local ceil, log = math.ceil, math.log
+
 local Histogram = {}
 Histogram.__index = Histogram
 
@@ -13,8 +15,10 @@ function histogram.new(bounds)
   for i = 1, #bounds + 1 do
     counts[i] = 0
   end
-  return setmetatable({ bounds = bounds, counts = counts, sum = 0, n = 0 },
-    Histogram)
+  return setmetatable({
+    bounds = bounds, counts = counts, sum = 0, n = 0, first = bounds[1],
+    step = #bounds > 1 and math.log(bounds[2] / bounds[1]) or 1,
+  }, Histogram)
 end
 
 --- Bounds `first × factor ^ i`, `n` of them.
@@ -26,16 +30,30 @@ function histogram.exponential(first, factor, n)
   return bounds
 end
 
+-- The range of a value. The guess is right for exponential bounds, so that the
+-- loops, which LuaJIT does not compile into a caller's trace, are rarely run.
+local function place(self, value)
+  local bounds, i = self.bounds, 1
+  local n = #bounds
+  if value > self.first then
+    i = ceil(log(value / self.first) / self.step) + 1
+    i = i > n + 1 and n + 1 or i
+  end
+  while i > 1 and value <= bounds[i - 1] do
+    i = i - 1
+  end
+  while i <= n and value > bounds[i] do
+    i = i + 1
+  end
+  return i
+end
+
 --- Count one value; one that is no number counts nowhere.
 function Histogram:observe(value)
   if value ~= value then
     return
   end
-  local bounds = self.bounds
-  local i, n = 1, #bounds
-  while i <= n and value > bounds[i] do
-    i = i + 1
-  end
+  local i = place(self, value)
   self.counts[i] = self.counts[i] + 1
   self.sum, self.n = self.sum + value, self.n + 1
 end

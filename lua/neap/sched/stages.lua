@@ -84,7 +84,7 @@ local function resolved_config(att)
   if not att.inputs or #att.inputs == 0 then
     return config
   end
-  local copy, args = {}, {}
+  local copy, args = setmetatable({}, getmetatable(config)), {}
   for name, value in pairs(config) do
     copy[name] = value
   end
@@ -221,15 +221,25 @@ local function unload_one(att, fileset, token)
   return true
 end
 
---- Let go of every reference that the attempt has taken. May be called again.
-function stages.unload(att)
-  for _, input in ipairs(att.inputs or {}) do
+local function unload_inputs(att)
+  for _, input in ipairs(att.inputs) do
     if input.loaded and not input.unloaded then
       local ok, err = unload_one(att, input.loaded, input.token)
       if not ok then
         return nil, err
       end
       input.unloaded = true
+    end
+  end
+  return true
+end
+
+--- Let go of every reference that the attempt has taken. May be called again.
+function stages.unload(att)
+  if att.inputs then
+    local ok, err = unload_inputs(att)
+    if not ok then
+      return nil, err
     end
   end
   if att.promoted then

@@ -6,7 +6,7 @@
 
 local duration = require "neap.sched.duration"
 local errors = require "neap.sched.errors"
-local resources = require "neap.sched.resources"
+local shared = require "neap.sched.resources_shared"
 local state = require "neap.sched.state"
 local suggest = require "neap.suggest"
 
@@ -14,22 +14,12 @@ local task = {}
 
 local RECORD = {} -- key of the record in a task
 
-local fields = {
-  type = true, ident = true, cmd = true, image = true, url = true, args = true,
-  resources = true, repository = true, priority = true,
-  post_use_checksum = true, expected_duration = true, run_id = true,
-  flow_id = true, labels = true, log = true,
-}
-
--- What can be read of a task; the rest of the record is nobody's business.
+-- What can be read of a task beside the fields it was made of; the rest of the
+-- record is nobody's business.
 local readable = {
   err = true, result = true, run_info = true, exec = true, taskdb = true,
-  config = true, repository = true, priority = true, run_id = true,
-  flow_id = true, post_use_checksum = true, expected_duration = true,
-  labels = true, resources = true, type = true, ident = true,
+  config = true,
 }
-
-local types = { exec = true, intern = true, extern = true }
 
 local Task = {}
 
@@ -41,33 +31,7 @@ end
 
 -- ---- making one -----------------------------------------------------------
 
-local function check_priority(value)
-  if type(value) ~= "number" or value ~= math.floor(value)
-    or math.abs(value) > 2 ^ 31 - 1 then
-    errors.raise("priority is a whole number (low first), not %s",
-      tostring(value))
-  end
-  return value
-end
-
-local function check_kind(value, kind, what)
-  if value ~= nil and type(value) ~= kind then
-    errors.raise("%s of a task is a %s, not a %s", what, kind, type(value))
-  end
-  return value
-end
-
-local function check_fields(spec)
-  if type(spec) ~= "table" then
-    errors.raise("sched.task takes a table of fields, not a %s", type(spec))
-  end
-  for name in pairs(spec) do
-    if not fields[name] then
-      errors.raise("unknown field '%s' of a task%s", tostring(name),
-        suggest.hint(name, fields))
-    end
-  end
-end
+local types = { exec = true, intern = true, extern = true }
 
 local function check_type(kind)
   if not types[kind] then
@@ -77,21 +41,39 @@ local function check_type(kind)
   return kind
 end
 
+local function check_priority(value)
+  if type(value) ~= "number" or value ~= math.floor(value)
+    or math.abs(value) > 2 ^ 31 - 1 then
+    errors.raise("priority is a whole number (low first), not %s",
+      tostring(value))
+  end
+  return value
+end
+
+local function is_a(kind)
+  return function(value, name)
+    if type(value) ~= kind then
+      errors.raise("%s of a task is a %s, not a %s", name, kind, type(value))
+    end
+    return value
+  end
+end
+
+local check_table = is_a "table"
+
 -- A list of arguments: each a fileset that goes in, or an output.
-local function check_args(args)
-  check_kind(args, "table", "args")
-  for i, arg in ipairs(args or {}) do
+local function check_args(args, name)
+  for i, arg in ipairs(check_table(args, name)) do
     if type(arg) ~= "table" or (arg.fileset == nil and not arg.out) then
       errors.raise("args[%d] of a task is { fileset = fs } or { out = true, "
         .. "index = n }", i)
     end
   end
-  return args or {}
+  return args
 end
 
-local function check_labels(labels)
-  check_kind(labels, "table", "labels")
-  for name, value in pairs(labels or {}) do
+local function check_labels(labels, what)
+  for name, value in pairs(check_table(labels, what)) do
     if type(name) ~= "string" or type(value) ~= "string" then
       errors.raise("labels of a task are texts by name; '%s' is a %s",
         tostring(name), type(value))
@@ -100,36 +82,62 @@ local function check_labels(labels)
   return labels
 end
 
+local function check_repository(repository)
+  if type(repository) ~= "table" and type(repository) ~= "userdata" then
+    errors.raise("repository of a task is an object such as "
+      .. "sched.repository.memory(), not a %s", type(repository))
+  end
+  return repository
+end
+
+-- How each field is read.
+local fields = {
+  type = check_type, ident = is_a "string", cmd = is_a "string",
+  image = is_a "string", url = is_a "string", args = check_args,
+  resources = shared.from, repository = check_repository,
+  priority = check_priority, post_use_checksum = is_a "boolean",
+  expected_duration = duration.seconds, run_id = is_a "string",
+  flow_id = is_a "string", labels = check_labels, log = is_a "function",
+}
+
+local function unknown(name)
+  errors.raise("unknown field '%s' of a task%s", tostring(name),
+    suggest.hint(name, fields))
+end
+
+local NOTHING = shared.from {}
+local NO_ARGS = {}
+
+-- What a task does not say.
+local defaults = {
+  type = "exec", priority = 0, resources = NOTHING, args = NO_ARGS,
+  post_use_checksum = false,
+}
+local Config = { __index = defaults }
+
+-- A record has what changes; what it was made of is in `config`.
+local Record = {}
+
+function Record.__index(record, name)
+  return rawget(record, "config")[name]
+end
+
 --- A task, not yet submitted.
 -- @param spec  fields of docs/sched.md; unknown ones raise
 function task.new(spec)
-  check_fields(spec)
-  local kind = check_type(spec.type or "exec")
-  local amounts = resources.from(spec.resources or {})
-  local expected = spec.expected_duration
-    and duration.seconds(spec.expected_duration, "expected_duration") or nil
-  local record = {
-    state = state.init, attempt = 0, type = kind,
-    ident = check_kind(spec.ident, "string", "ident"),
-    resources = amounts, repository = spec.repository,
-    priority = check_priority(spec.priority or 0),
-    post_use_checksum = spec.post_use_checksum and true or false,
-    expected_duration = expected,
-    run_id = check_kind(spec.run_id, "string", "run_id"),
-    flow_id = check_kind(spec.flow_id, "string", "flow_id"),
-    labels = check_labels(spec.labels),
-    log = check_kind(spec.log, "function", "log"),
-    config = {
-      type = kind, ident = spec.ident,
-      cmd = check_kind(spec.cmd, "string", "cmd"),
-      image = check_kind(spec.image, "string", "image"),
-      url = check_kind(spec.url, "string", "url"),
-      args = check_args(spec.args), resources = amounts,
-      expected_duration = expected,
-    },
-  }
-  record.task = setmetatable({ [RECORD] = record }, Task)
-  return record.task
+  if type(spec) ~= "table" then
+    errors.raise("sched.task takes a table of fields, not a %s", type(spec))
+  end
+  local config = setmetatable({}, Config)
+  for name, value in pairs(spec) do
+    config[name] = (fields[name] or unknown(name))(value, name)
+  end
+  local record = setmetatable({
+    state = state.init, attempt = 0, config = config,
+  }, Record)
+  local t = setmetatable({ [RECORD] = record }, Task)
+  record.task = t
+  return t
 end
 
 -- ---- what happens to it ---------------------------------------------------
@@ -193,11 +201,10 @@ end
 -- @return true, or nil and an error of kind Timeout
 function methods.wait(self, name, timeout)
   local record = self[RECORD]
-  local least = type(name) == "string" and state[name]
+  local least = state[name]
   if type(least) ~= "number" then
     errors.raise("'%s' is no state to wait for%s", tostring(name),
-      suggest.hint(name, { init = 1, staging = 1, running = 1, lost = 1,
-        done = 1 }))
+      suggest.hint(name, state))
   end
   local s = record.sched
   if not s then
@@ -235,7 +242,10 @@ function Task.__index(self, name)
   if method then
     return method
   end
-  return readable[name] and self[RECORD][name] or nil
+  if fields[name] or readable[name] then
+    return self[RECORD][name]
+  end
+  return nil
 end
 
 local settable = {
