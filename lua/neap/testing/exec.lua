@@ -93,19 +93,20 @@ end
 
 -- `{ fileset =, err = }` from what `complete` takes.
 local function outcome_of(result)
-  if result == nil then
-    return { fileset = filesets.new {} }
-  elseif type(result) == "table" and not getmetatable(result) then
-    local err = result.err
-    return {
-      fileset = result.fileset or filesets.new {},
-      err = err and faults.error("complete", "the program", err),
-    }
-  elseif type(result.files) == "function" then
+  if filesets.is(result) then
     return { fileset = result }
+  elseif result ~= nil and type(result) ~= "table" then
+    errors.raise("complete takes a fileset or { fileset =, err = }, not a %s",
+      type(result))
   end
-  errors.raise("complete takes a fileset or { fileset =, err = }, not a %s",
-    type(result))
+  local fileset, err = filesets.new {}, nil
+  if result then
+    fileset, err = result.fileset or fileset, result.err
+  end
+  return {
+    fileset = fileset,
+    err = err and faults.error("complete", "the program", err),
+  }
 end
 
 --- Let it end.
