@@ -91,16 +91,27 @@ function Exec:finish(state, err)
   return self.over:resolve(true)
 end
 
+local function check_result(result)
+  if type(result) ~= "table" then
+    errors.raise("complete takes a fileset or { fileset =, err = }, not a %s",
+      type(result))
+  end
+  for key in pairs(result) do
+    if key ~= "fileset" and key ~= "err" then
+      errors.raise("complete takes a fileset or { fileset =, err = }; it has"
+        .. " no field '%s'", tostring(key))
+    end
+  end
+end
+
 -- `{ fileset =, err = }` from what `complete` takes.
 local function outcome_of(result)
   if filesets.is(result) then
     return { fileset = result }
-  elseif result ~= nil and type(result) ~= "table" then
-    errors.raise("complete takes a fileset or { fileset =, err = }, not a %s",
-      type(result))
   end
   local fileset, err = filesets.new {}, nil
-  if result then
+  if result ~= nil then
+    check_result(result)
     fileset, err = result.fileset or fileset, result.err
   end
   return {
