@@ -7,141 +7,124 @@
 
 local ffi = require "ffi"
 
+local scratch = require "neap.sched.craft_scratch"
 local sort = require "neap.sched.craft_sort"
+local space = require "neap.sched.craft_room"
 
 local craft_exact = {}
 
-local floor, min = math.floor, math.min
-
--- How often class `i` fits in what is left, at most `limit`.
-local function times(columns, left, i, limit)
-  local n = limit
-  for k = 1, #columns do
-    local need = columns[k].need[i]
-    if need > left[k] then
-      return 0
-    elseif need > 0 and need * n > left[k] then
-      n = floor(left[k] / need)
-      if n * need > left[k] then -- the quotient was rounded up
-        n = n - 1
-      end
-    end
-  end
-  return n
-end
-
-local function take(columns, left, i, n)
-  for k = 1, #columns do
-    left[k] = left[k] - n * columns[k].need[i]
-  end
-end
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+local fits, take, times = space.fits, space.take, space.times
 
 -- Adds n of class i to the open bin.
-local function put(bin, i, n)
-  local size = bin.size + 1
-  bin.size, bin.class[size], bin.n[size] = size, i, n
+local function put(p, i, n)
+  take(p.room, p.items, i, n)
+  p.size = p.size + 1
+  p.class[p.size], p.n[p.size] = i, n
+  p.used[i] = p.used[i] + n
 end
 
 -- Fill a bin in the order of `alive`.
-local function fill_in_order(p, left, bin)
-  local first, columns = p.columns[1], p.columns
-  local need, count, alive = first.need, p.count, p.alive
+local function fill_in_order(p)
+  local alive, room, items = p.alive, p.room, p.items
   for at = 0, p.nalive - 1 do
     local i = alive[at]
-    if need[i] <= left[1] then
-      local n = times(columns, left, i, count[i])
-      if n > 0 then
-        take(columns, left, i, n)
-        put(bin, i, n)
-      end
+    if fits(room, items, i) then
+      put(p, i, times(room, items, i, p.count[i]))
     end
   end
 end
 
--- How well class `i` goes along with what is left: large where much is left.
-local function likeness(columns, left, i)
-  local sum = 0
-  for k = 1, #columns do
-    local c = columns[k]
-    sum = sum + c.need[i] / c.size * (left[k] / c.size)
-  end
-  return sum
+-- How well class i goes along with the room: large where much is left.
+local function likeness(items, room, i)
+  return items.a[i] * room.a / (items.size_a * items.size_a)
+    + items.b[i] * room.b / (items.size_b * items.size_b)
+    + items.c[i] * room.c / (items.size_c * items.size_c)
+    + items.d[i] * room.d / (items.size_d * items.size_d)
 end
 
--- Fill a bin with what is most alike to the room that is left, a quarter of
--- what fits at a time.
-local function fill_by_likeness(p, left, bin)
-  local used = {}
-  while true do
-    local best, most, fits = nil, -1, 0
-    for at = 0, p.nalive - 1 do
-      local i = p.alive[at]
-      local rest = p.count[i] - (used[i] or 0)
-      local n = rest > 0 and times(p.columns, left, i, rest) or 0
-      local like = n > 0 and likeness(p.columns, left, i) or -1
+-- The class that fits best, 0 if none does.
+local function most_alike(p)
+  local alive, room, items = p.alive, p.room, p.items
+  local best, most = 0, -1
+  for at = 0, p.nalive - 1 do
+    local i = alive[at]
+    if p.used[i] < p.count[i] and fits(room, items, i) then
+      local like = likeness(items, room, i)
       if like > most then
-        best, most, fits = i, like, n
+        best, most = i, like
       end
     end
-    if not best then
-      return
-    end
-    local n = math.ceil(fits / 4)
-    take(p.columns, left, best, n)
-    put(bin, best, n)
-    used[best] = (used[best] or 0) + n
+  end
+  return best
+end
+
+-- Fill a bin with what is most alike to the room, a quarter of what fits at a
+-- time.
+local function fill_by_likeness(p)
+  local i = most_alike(p)
+  while i > 0 do
+    local n = times(p.room, p.items, i, p.count[i] - p.used[i])
+    put(p, i, ceil(n / 4))
+    i = most_alike(p)
   end
 end
 
--- A class may be in the bin more than once: join, and count its bins.
-local function repeats(p, bin)
-  local total, n = {}, math.huge
-  for at = 1, bin.size do
-    local i = bin.class[at]
-    total[i] = (total[i] or 0) + bin.n[at]
+-- How often the bin can be repeated; takes away what is then in them.
+local function repeats(p)
+  local n = math.huge
+  for at = 1, p.size do
+    local i = p.class[at]
+    n = min(n, floor(p.count[i] / p.used[i]))
   end
-  for at = 1, bin.size do
-    local i = bin.class[at]
-    n = min(n, floor(p.count[i] / total[i]))
+  for at = 1, p.size do
+    local i = p.class[at]
+    p.count[i] = p.count[i] - n * p.n[at]
   end
-  for at = 1, bin.size do
-    p.count[bin.class[at]] = p.count[bin.class[at]] - n * bin.n[at]
+  for at = 1, p.size do
+    p.used[p.class[at]] = 0
   end
+  p.size = 0
   return n
 end
 
 local function drop_finished(p)
-  local kept = 0
+  local alive, count, kept = p.alive, p.count, 0
   for at = 0, p.nalive - 1 do
-    local i = p.alive[at]
-    if p.count[i] > 0 then
-      p.alive[kept] = i
+    local i = alive[at]
+    if count[i] > 0 then
+      alive[kept] = i
       kept = kept + 1
     end
   end
   p.nalive = kept
 end
 
--- Sizes of the next bin: whole bins, or as large as the largest task that
--- opened one so far.
-local function open(p, room, grows)
-  for k, c in ipairs(p.columns) do
-    local need = c.need[p.alive[0]]
-    room[k] = grows and math.max(room[k] or 0, need) or c.size
+-- A bin that is as large as the largest task that opened one so far, in each
+-- label.
+local function grow(p)
+  local items, i = p.items, p.alive[0]
+  local top, room, more = p.top, p.room, items.more
+  top.a, top.b = max(top.a, items.a[i]), max(top.b, items.b[i])
+  top.c, top.d = max(top.c, items.c[i]), max(top.d, items.d[i])
+  room.a, room.b, room.c, room.d = top.a, top.b, top.c, top.d
+  for k = 1, #more do
+    p.more[k] = max(p.more[k] or 0, more[k].need[i])
+    more[k].room = p.more[k]
   end
-  local left = {}
-  for k = 1, #room do
-    left[k] = room[k]
-  end
-  return left
 end
 
-local function copy_of(items, order)
-  local p = { columns = items.columns, nalive = items.n }
-  p.count = ffi.new("double[?]", items.n + 1)
-  ffi.copy(p.count, items.count, (items.n + 1) * ffi.sizeof "double")
-  p.alive = ffi.new("int32_t[?]", items.n + 1)
-  ffi.copy(p.alive, order, items.n * ffi.sizeof "int32_t")
+local function new_packing(items, order)
+  local n = items.n
+  local p = {
+    items = items, room = space.new(), top = space.new(), more = {},
+    nalive = n, size = 0, class = {}, n = {},
+    used = scratch.zeroed("exact used", "double", n),
+    count = scratch.get("exact count", "double", n),
+    alive = scratch.get("exact alive", "int32_t", n),
+  }
+  ffi.copy(p.count, items.count, (n + 1) * ffi.sizeof "double")
+  ffi.copy(p.alive, order, n * ffi.sizeof "int32_t")
   return p
 end
 
@@ -152,27 +135,29 @@ end
 --               them, as Reflow's do), "by likeness"
 function craft_exact.pack(items, order, how)
   local fill = how == "by likeness" and fill_by_likeness or fill_in_order
-  local p, room, bins = copy_of(items, order), {}, 0
-  local bin = { size = 0, class = {}, n = {} }
+  local p, bins = new_packing(items, order), 0
   while p.nalive > 0 do
-    local left = open(p, room, how == "growing")
-    bin.size = 0
-    fill(p, left, bin)
-    bins = bins + repeats(p, bin)
+    if how == "growing" then
+      grow(p)
+    else
+      space.fill(p.room, items)
+    end
+    fill(p)
+    bins = bins + repeats(p)
     drop_finished(p)
   end
   return bins
 end
 
 --- Classes by a weight per column, heaviest first.
--- @param weigh  fn(need, column) → number; added up over the columns, or
---               compared if `largest`
+-- @param weigh    fn(need, column) → number
+-- @param largest  the weights of the columns are compared, not added up
 function craft_exact.order(items, weigh, largest)
-  local key = ffi.new("double[?]", items.n + 1)
+  local key = scratch.zeroed("exact key", "double", items.n)
   for _, c in ipairs(items.columns) do
     for i = 1, items.n do
       local weight = weigh(c.need[i], c)
-      key[i] = largest and math.max(key[i], weight) or key[i] + weight
+      key[i] = largest and max(key[i], weight) or key[i] + weight
     end
   end
   return sort.descending(key, items.n)

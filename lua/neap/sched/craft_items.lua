@@ -10,6 +10,7 @@ local ffi = require "ffi"
 
 local errors = require "neap.sched.errors"
 local resources = require "neap.sched.resources"
+local scratch = require "neap.sched.craft_scratch"
 local text = require "neap.sched.errors_text"
 
 local craft_items = {}
@@ -46,8 +47,9 @@ local function refuse(r)
 end
 
 local function new_column(rows, name)
-  local need = ffi.new("double[?]", rows.room + 1)
-  rows.columns[#rows.columns + 1] = { name = name, need = need }
+  local k = #rows.columns + 1
+  local need = scratch.zeroed("column " .. k, "double", rows.room)
+  rows.columns[k] = { name = name, need = need }
   return need
 end
 
@@ -123,7 +125,7 @@ local function join(rows, hash, count)
   while size < 2 * rows.n do
     size = size * 2
   end
-  local slots, mask = ffi.new("int32_t[?]", size), size - 1
+  local slots, mask = scratch.zeroed("slots", "int32_t", size - 1), size - 1
   local c1, c2, c3, c4 = columns[1].need, columns[2].need, columns[3].need,
     columns[4].need
   local more, classes = #columns > 4, 0
@@ -171,18 +173,20 @@ local function by_load(a, b)
   return a.name < b.name
 end
 
--- Names the two columns that decide most. With one column the second is the
--- same again, which changes nothing.
+-- Names the four columns that decide most. For those that are missing the first
+-- stands in, which changes nothing.
 local function finish(items)
   table.sort(items.columns, by_load)
-  local first = items.columns[1]
-  local second = items.columns[2] or first
-  if first then
-    items.a, items.size_a = first.need, first.size
-    items.b, items.size_b = second.need, second.size
-    items.bound = math.ceil(first.load - 1e-6)
+  local columns, first = items.columns, items.columns[1]
+  for k, name in ipairs { "a", "b", "c", "d" } do
+    local column = columns[k] or first
+    items[name] = first and column.need
+    items["size_" .. name] = first and column.size
   end
-  items.more = { unpack(items.columns, 3) }
+  items.bound = first and math.ceil(first.load - 1e-6) or 0
+  for k = 5, #columns do
+    items.more[k - 4] = columns[k]
+  end
   return items
 end
 
@@ -201,18 +205,19 @@ end
 --
 -- bin: the smallest resources in which each task fits. items: `n` classes,
 -- `count[i]` tasks of class i, `columns` { need (per class), size (of a bin),
--- load (bins that this label alone needs) }, `a b size_a size_b` of the first
--- two of them, `more` for the others, `bound` (no packing has fewer bins). n is
--- 0 when nobody needs anything.
+-- load (bins that this label alone needs) }, `a b c d` and `size_a` … of the
+-- first four of them, `more` for the others, `bound` (no packing has fewer
+-- bins). n is 0 when nobody needs anything.
 function craft_items.collect(list, floor)
   check_list(list)
   local rows = read(list)
-  local hash = ffi.new("int32_t[?]", rows.n + 2)
-  local count = ffi.new("double[?]", rows.n + 2)
+  local hash = scratch.zeroed("hash", "int32_t", rows.n + 1)
+  local count = scratch.zeroed("count", "double", rows.n + 1)
   for _, c in ipairs(rows.columns) do
     mix(hash, c.need, rows.n)
   end
-  local items = { n = join(rows, hash, count), count = count, columns = {} }
+  local items = { n = join(rows, hash, count), count = count, columns = {},
+                  more = {} }
   for _, c in ipairs(rows.columns) do
     c.total, c.most = measure(c.need, count, items.n)
   end

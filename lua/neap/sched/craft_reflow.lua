@@ -10,6 +10,7 @@ local ffi = require "ffi"
 local items_of = require "neap.sched.craft_items"
 local requirements = require "neap.sched.requirements"
 local resources = require "neap.sched.resources"
+local scratch = require "neap.sched.craft_scratch"
 local sort = require "neap.sched.craft_sort"
 
 ffi.cdef "void *memmove(void *to, const void *from, size_t n);"
@@ -19,7 +20,7 @@ local NUMBER = ffi.sizeof "int32_t"
 -- Tasks as numbers, in the order of their magnitude.
 local function sorted(list)
   local n = #list
-  local magnitude = ffi.new("double[?]", n + 1)
+  local magnitude = scratch.get("magnitude", "double", n)
   for i = 1, n do
     magnitude[i] = list[i]:scaled_distance()
   end

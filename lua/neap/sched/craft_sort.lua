@@ -1,6 +1,6 @@
 --- Sorting of numbers by a key, without calls of Lua from C.
 
-local ffi = require "ffi"
+local scratch = require "neap.sched.craft_scratch"
 
 local craft_sort = {}
 
@@ -21,10 +21,10 @@ end
 --- The numbers 1 … n, those with the largest key first; equal keys keep their
 -- order.
 -- @param key  array of numbers, 1 … n
--- @return int32_t array, from 0
+-- @return int32_t array, from 0; valid until the next sorting
 function craft_sort.descending(key, n)
-  local from = ffi.new("int32_t[?]", n + 1)
-  local to = ffi.new("int32_t[?]", n + 1)
+  local from = scratch.get("sort from", "int32_t", n)
+  local to = scratch.get("sort to", "int32_t", n)
   for i = 1, n do
     from[i - 1] = i
   end
