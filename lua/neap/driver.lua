@@ -16,6 +16,12 @@ local view = require "neap.policy.view"
 
 local driver = {}
 
+-- What a policy can require besides other policies.
+local modules = {
+  ["neap.policy"] = policy_api,
+  ["neap.policy.craft"] = require "neap.policy.craft",
+}
+
 local active -- the policy's table
 local ctx
 local call -- struct neap_policy_call: what C wants to know
@@ -45,12 +51,13 @@ end
 local function load_policy(text, path, source)
   local env
   local function policy_require(name)
-    if name == "neap.policy" then
-      return policy_api
+    if modules[name] then
+      return modules[name]
     end
     local other = type(name) == "string" and name:match("^policies%.([%w_-]+)$")
     if not other then
-      error(("a policy can require 'neap.policy' and 'policies.NAME', not '%s'")
+      error(("a policy can require 'neap.policy', 'neap.policy.craft' and "
+        .. "'policies.NAME', not '%s'")
         :format(tostring(name)), 2)
     end
     local other_text, other_path = source(other)
@@ -97,7 +104,9 @@ end
 -- @param opts  { kind =, path =, text =, params = table or nil,
 --   state = function(name) -> saved text or nil,
 --   source = function(name) -> text, path of another policy }
--- @return its name, names of its hooks, seconds between refreshes
+-- @return its name, names of its hooks, seconds between refreshes, ticks for
+--   idle allocs (in max_idle; 0: none), whether those who wait for long are
+--   helped
 function driver.open(opts)
   local made = load_policy(opts.text, opts.path, opts.source)
   check_kind(made, opts.kind, opts.path)
@@ -112,7 +121,8 @@ function driver.open(opts)
   if made.init then
     made.init(ctx)
   end
-  return made.name, hook_names(made), made.refresh or 0
+  return made.name, hook_names(made), made.refresh or 0, made.idle_tick or 0,
+    made.hold ~= false
 end
 
 -- Is there anything that could be asked for? In most rounds of a busy engine

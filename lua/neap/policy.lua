@@ -13,6 +13,7 @@ local fields = {
   pack = {
     api = "number", params = "table", init = "function", cost = "function",
     place = "function", acquire = "function", release = "function",
+    idle_tick = "number", hold = "boolean",
     fill = "later", preempt = "later", estimate = "later", on = "later",
   },
   priority = {
@@ -59,6 +60,18 @@ local function check_events(problems, on)
   end
 end
 
+local function check_numbers(problems, def)
+  local refresh = type(def.refresh) == "number" and def.refresh or 0
+  if refresh < 0 or refresh ~= refresh then
+    problems[#problems + 1] = "field 'refresh' must be at least 0 seconds"
+  end
+  local tick = type(def.idle_tick) == "number" and def.idle_tick or 1
+  if not (tick >= 0.01 and tick <= 100) then
+    problems[#problems + 1] = "field 'idle_tick' is a share of max_idle, "
+      .. "0.01 to 100"
+  end
+end
+
 local function check(kind, name, def)
   local problems, names = {}, {}
   for field in pairs(def) do
@@ -78,10 +91,7 @@ local function check(kind, name, def)
   if kind == "priority" and def.key == nil then
     problems[#problems + 1] = "a priority policy needs a function `key`"
   end
-  local refresh = type(def.refresh) == "number" and def.refresh or 0
-  if refresh < 0 or refresh ~= refresh then
-    problems[#problems + 1] = "field 'refresh' must be at least 0 seconds"
-  end
+  check_numbers(problems, def)
   if #problems > 0 then
     error(("policy '%s': %s"):format(name, table.concat(problems, "\n  ")), 3)
   end

@@ -200,6 +200,22 @@ static int pick_shape(const struct packing *p,
     return best;
 }
 
+/* What is asked for at once where there is no limit. */
+#define USUAL_CPU 64
+#define USUAL_MEM (512 * GIB)
+
+static struct neap_amounts bin_size(const struct neap_shape_view *shape,
+                                    const struct neap_class_view *cls)
+{
+    struct neap_amounts size = shape->res;
+
+    if (shape->unbounded) {
+        size.cpu = fmax(ldexp(USUAL_CPU, -shape->shrink), cls->res.cpu);
+        size.mem = fmax(ldexp(USUAL_MEM, -shape->shrink), cls->res.mem);
+    }
+    return size;
+}
+
 static int put_in_wanted(struct packing *p, const struct neap_class_view *cls,
                          int left)
 {
@@ -223,7 +239,7 @@ static int want_more(struct packing *p, const struct neap_class_view *cls,
         if (row < 0)
             break;
         memset(bin, 0, sizeof(*bin));
-        bin->free = p->view->shapes[row].res;
+        bin->free = bin_size(&p->view->shapes[row], cls);
         bin->row = row;
         bin->elastic = p->view->shapes[row].elastic != 0;
         p->nwanted++;

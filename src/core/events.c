@@ -238,9 +238,7 @@ void neap_sched_granted(struct neap_sched *sched, struct neap_alloc *alloc,
     alloc->total = alloc->free = *actual;
     alloc->life_end_ns = life_end_ns;
     alloc->born_ns = now_ns;
-    alloc->shape->fails = 0;
-    alloc->shape->retry_ns = 0;
-    sched->quotas_changed = true;
+    neap_shape_granted(sched, alloc->shape);
     sched->stats.total_allocs++;
     neap_alloc_move(alloc, NEAP_ALLOC_LIVE, now_ns);
     /* A grant that was cancelled too late is welcome if it has room for

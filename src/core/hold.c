@@ -169,7 +169,8 @@ void neap_hold_update(struct neap_sched *sched)
     }
     if (sched->hold_demand != NULL) /* its alloc has ended */
         neap_hold_set(sched, NULL, NULL);
-    if (sched->queued == 0 || sched->now_ns < sched->hold_check_ns)
+    if (sched->queued == 0 || sched->now_ns < sched->hold_check_ns ||
+        (sched->nchain > 0 && sched->chain[0]->no_hold))
         return;
     sched->hold_check_ns =
         sched->now_ns + (wait_ns < CHECK_NS ? wait_ns : CHECK_NS);

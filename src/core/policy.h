@@ -7,6 +7,8 @@
 #ifndef NEAP_CORE_POLICY_H
 #define NEAP_CORE_POLICY_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "core/view.h"
 
@@ -23,6 +25,13 @@ struct neap_pack_policy {
      * own words into `out`, "" if it would. May be NULL. On demand only. */
     void (*explain)(void *ctx, const struct neap_view *view, int c, int a,
                     char *out, int size);
+    /* 0: an alloc goes exactly when it has been idle for max_idle. Else it is
+     * looked at in intervals of so many max_idle only, and goes when it has
+     * been idle for longer than that. */
+    double idle_tick;
+    /* Nobody is helped who waits for long (neap_sched_config's
+     * backfill_age_ns): the order is the policy's alone. */
+    bool no_hold;
 };
 
 /* One task, for its key. Borrowed during the call. */

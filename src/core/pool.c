@@ -14,6 +14,10 @@
 
 #define BACKOFF_FIRST_NS (100 * NEAP_MSEC)
 #define BACKOFF_LAST_NS  (5 * NEAP_SEC)
+/* What a shape without a limit is asked for is halved by a refusal, at most so
+ * often, and doubled again after so many grants. */
+#define SHRINK_MAX     6
+#define GRANTS_TO_GROW 4
 
 struct neap_pool *neap_pool_find(const struct neap_sched *sched,
                                  const char *name)
@@ -254,6 +258,25 @@ static double random_unit(struct neap_sched *sched)
     return (double)(neap_hash(&x, sizeof(x), 0) >> 11) * 0x1p-53;
 }
 
+/* Is it a matter of how much was asked for? Nobody knows; what fails for other
+ * reasons says so. */
+static bool may_be_too_much(enum neap_kind kind)
+{
+    return kind == NEAP_KIND_RESOURCES_EXHAUSTED ||
+           kind == NEAP_KIND_UNAVAILABLE || kind == NEAP_KIND_OTHER;
+}
+
+void neap_shape_granted(struct neap_sched *sched, struct neap_shape *shape)
+{
+    shape->fails = 0;
+    shape->retry_ns = 0;
+    if (shape->shrink > 0 && ++shape->grants == GRANTS_TO_GROW) {
+        shape->shrink--;
+        shape->grants = 0;
+    }
+    sched->quotas_changed = true;
+}
+
 void neap_shape_refused(struct neap_sched *sched, struct neap_shape *shape,
                         enum neap_kind kind, int64_t now_ns)
 {
@@ -265,6 +288,9 @@ void neap_shape_refused(struct neap_sched *sched, struct neap_shape *shape,
     }
     if (shape->retry_ns > now_ns)
         return; /* one of several requests that met the same wall */
+    if (may_be_too_much(kind) && shape->shrink < SHRINK_MAX)
+        shape->shrink++;
+    shape->grants = 0;
     wait_ns =
         (double)BACKOFF_FIRST_NS * exp2(shape->fails < 16 ? shape->fails : 16);
     wait_ns = fmin(wait_ns, (double)BACKOFF_LAST_NS);

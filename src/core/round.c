@@ -27,6 +27,19 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The first tick after `due_ns`, where the policy wants ticks. */
+static int64_t next_tick(const struct neap_sched *sched, int64_t due_ns)
+{
+    double share = sched->nchain > 0 ? sched->chain[0]->idle_tick : 0;
+    int64_t tick_ns = (int64_t)((double)sched->config.max_idle_ns * share);
+    int64_t ticks;
+
+    if (tick_ns <= 0)
+        return due_ns;
+    ticks = (due_ns - sched->begin_ns) / tick_ns + 1;
+    return sched->begin_ns + ticks * tick_ns;
+}
+
 static int64_t idle_until(const struct neap_sched *sched)
 {
     const struct neap_alloc *first;
@@ -34,7 +47,7 @@ static int64_t idle_until(const struct neap_sched *sched)
     if (neap_list_empty(&sched->idle))
         return NEAP_NEVER;
     first = neap_list_item(sched->idle.next, struct neap_alloc, idle);
-    return first->idle_since_ns + sched->config.max_idle_ns;
+    return next_tick(sched, first->idle_since_ns + sched->config.max_idle_ns);
 }
 
 /* The next thing that happens by itself. */

@@ -34,6 +34,7 @@ struct neap_sched *neap_sched_create(const struct neap_sched_config *config,
     sched->rows_changed = true;
     sched->random = config->seed;
     sched->window_end_ns = sched->rekey_ns = sched->policy_wake_ns = NEAP_NEVER;
+    sched->begin_ns = NEAP_NEVER;
     sched->hold_check_ns = INT64_MIN;
     sched->store.refreshed_ns = INT64_MIN / 2;
     sched->stats.rejected_last = "";
@@ -49,6 +50,8 @@ struct neap_sched *neap_sched_create(const struct neap_sched_config *config,
 
 void neap_sched_enter(struct neap_sched *sched, int64_t now_ns)
 {
+    if (sched->begin_ns == NEAP_NEVER)
+        sched->begin_ns = now_ns;
     sched->now_ns = now_ns;
     sched->depth++;
 }

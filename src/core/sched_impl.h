@@ -127,6 +127,8 @@ struct neap_shape {
     int max;
     int nallocs;      /* requested or live */
     int fails;        /* refusals in a row */
+    int shrink;       /* so often was it refused that less is asked for */
+    int grants;       /* since `shrink` changed */
     int64_t retry_ns; /* back-off until then; 0: none */
     int row;          /* in the view */
     bool elastic, unbounded;
@@ -152,6 +154,7 @@ bool neap_shape_holds(const struct neap_shape *shape,
 int neap_shape_quota(const struct neap_sched *sched,
                      const struct neap_shape *shape); /* -1: no limit */
 void neap_shape_unref(struct neap_shape *shape);      /* an alloc less */
+void neap_shape_granted(struct neap_sched *sched, struct neap_shape *shape);
 void neap_shape_refused(struct neap_sched *sched, struct neap_shape *shape,
                         enum neap_kind kind, int64_t now_ns);
 /* Is there a menu, and nothing on it that can hold it? */
@@ -365,6 +368,7 @@ struct neap_sched {
     int64_t hold_check_ns; /* look for a new one then */
     int requests_left;     /* in this round */
 
+    int64_t begin_ns;        /* of the first event */
     int64_t now_ns, wall_ns; /* of the event at hand; of the last round */
     int64_t window_end_ns, rekey_ns, policy_wake_ns; /* NEAP_NEVER: none */
     uint64_t random;

@@ -266,6 +266,11 @@ static void rebuild_shapes(struct neap_sched *sched)
     sched->quotas_changed = true;
 }
 
+static int shrink_of(const struct neap_shape *shape)
+{
+    return shape->unbounded ? shape->shrink : 0;
+}
+
 static void patch_shapes(struct neap_sched *sched)
 {
     struct neap_view_store *store = &sched->store;
@@ -278,6 +283,7 @@ static void patch_shapes(struct neap_sched *sched)
         int quota = neap_shape_quota(sched, store->shapes[i].handle);
 
         store->shapes[i].quota = quota;
+        store->shapes[i].shrink = shrink_of(store->shapes[i].handle);
         store->requestable |= quota != 0;
     }
 }

@@ -72,6 +72,8 @@ struct neap_shape_view {
                       while it is in back-off */
     int32_t elastic;   /* 1: any size up to `res` may be asked for */
     int32_t unbounded; /* 1: and `res` only says "more than anything" */
+    int32_t shrink;    /* ask for so many times less, as a power of two: more
+                          was refused; of an unbounded shape */
     const char *name;  /* of the shape */
     const char *pool_name;
     void *handle; /* struct neap_shape */

@@ -39,6 +39,7 @@ local function allocs(n, cpu, mem, phase)
     row.idle, row.age = i * 1000, i * 1000
     row.life_left = i % 2 == 0 and math.huge or 20
     row.price, row.bandwidth = i % 3, i % 2 * 1e8
+    row.width = phase * i
   end
   return rows
 end
@@ -49,6 +50,10 @@ local function shapes(n, cpu, mem)
     amounts(rows[i].res, cpu * (i + 1), mem * (i + 1))
     rows[i].price, rows[i].elastic = i, i % 2
     rows[i].quota = i == 2 and 0 or -1
+    if i == 3 then
+      rows[i].elastic, rows[i].unbounded, rows[i].shrink = 1, 1, 2
+      amounts(rows[i].res, 2 ^ 53 / 1000, 2 ^ 53)
+    end
   end
   return rows
 end
@@ -56,6 +61,7 @@ end
 local cases = {
   { "empty queue", allocs = 3, shapes = 2 },
   { "no alloc", classes = 4, shapes = 3 },
+  { "no limit", classes = 4, shapes = 4, pending = 2 },
   { "no alloc and no shape", classes = 4 },
   { "one task", classes = 1, allocs = 3, shapes = 1, count = 1 },
   { "nothing known", classes = 3, allocs = 4, pending = 2, shapes = 3 },

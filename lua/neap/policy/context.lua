@@ -109,6 +109,13 @@ local view_fields = {
   allocs = function() return list(round.alloc, round.v.nallocs) end,
   pending = function() return list(round.pending_alloc, round.v.npending) end,
   menu = function() return list(round.shape, round.v.nshapes) end,
+  labels = function()
+    local names = {}
+    for i, name in ipairs(round.names) do
+      names[i] = name
+    end
+    return names
+  end,
   now = function() return round.v.now end,
   max_idle = function() return round.v.max_idle end,
   max_pending = function() return round.v.max_pending end,

@@ -8,6 +8,7 @@ local round = require "neap.policy.round"
 local demand = {}
 
 local GiB8 = 8 * 2 ^ 30
+local USUAL_CPU, USUAL_MEM = 64, 512 * 2 ^ 30
 -- Classes looked at in a round: what is behind them asks in a later round.
 local MAX_CLASSES = 256
 
@@ -115,14 +116,31 @@ local function next_class(bin, parts)
   return best, best_n
 end
 
+-- The size of a bin. Of a shape without a limit it is what machines usually
+-- have, less if that was refused; a larger task gets its own size.
+local function bin_size(row, shape, parts)
+  local size = vector(shape.res)
+  if shape.unbounded then
+    local need = { 0, 0 }
+    for _, part in ipairs(parts) do
+      if part.count > 0 and allowed(part, row) then
+        need = part.need
+        break
+      end
+    end
+    size[1] = math.max(USUAL_CPU / shape.shrink, need[1])
+    size[2] = math.max(USUAL_MEM / shape.shrink, need[2])
+  end
+  return size
+end
+
 -- Bin-centric filling of one alloc of a shape: a quarter of what fits at a
 -- time, so that mixed needs mix (Panigrahy et al., dot product).
 local function fill(row, shape, parts, priced)
   local bin = { row = row, shape = shape, took = {} }
-  bin.size, bin.used = vector(shape.res), {}
-  bin.free = vector(shape.res)
+  bin.size, bin.free, bin.used = bin_size(row, shape, parts), {}, {}
   for k = 1, #bin.size do
-    bin.used[k] = 0
+    bin.free[k], bin.used[k] = bin.size[k], 0
   end
   local part, n = next_class(bin, parts)
   while part do
@@ -213,7 +231,8 @@ function demand.release(alloc, max_idle, left)
   for _, part in ipairs(left) do
     for s = 0, v.nshapes - 1 do
       local shape = round.shape(s)
-      if shape.pool == alloc.pool and (shape.elastic or shape.quota <= 0)
+      if shape.pool == alloc.pool and not shape.unbounded
+        and (shape.elastic or shape.quota <= 0)
         and allowed(part, s)
         and round.times(v._shapes[s].res, v._shapes[s].res.other,
           v._classes[part.row].res, 1) > 0 then

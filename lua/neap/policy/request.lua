@@ -8,8 +8,11 @@ local view = require "neap.policy.view"
 
 local request = {}
 
+local MAX_WIDTH = 2 ^ 31 - 1
+
 local fields = {
   shape = true, min = true, count = true, walltime = true, pool = true,
+  width = true,
 }
 
 local function check_number(value, what, low)
@@ -92,8 +95,17 @@ local function set_amounts(line, shape, min)
   end
 end
 
+-- What an elastic shape is asked for; nothing means all of it, where there is
+-- an end to it.
+local function set_elastic(line, shape, wanted)
+  set_amounts(line, shape, wanted.min or shape.unbounded and {} or shape.res)
+  local width = math.floor(check_number(wanted.width or 0, "width", 0))
+  line.width = math.min(width, MAX_WIDTH)
+end
+
 --- Plan one request: { shape = name or handle, min = amounts, count =, pool =,
--- walltime = }. Never more than may be outstanding.
+-- walltime =, width = }. Never more than may be outstanding. `width` is for
+-- elastic shapes, others do without it: so many more of min could be used.
 -- @return how many were planned
 function request.add(wanted)
   check_fields(wanted)
@@ -116,7 +128,7 @@ function request.add(wanted)
   line.a, line.n = row, count
   line.at = check_number(wanted.walltime or 0, "walltime", 0)
   if shape.elastic then
-    set_amounts(line, shape, wanted.min or shape.res)
+    set_elastic(line, shape, wanted)
   end
   round.requested = round.requested + count
   return count

@@ -130,6 +130,8 @@ static void publish(struct neap_policy_host *host, const struct neap_slot *slot)
 {
     if (slot->kind == NEAP_POLICY_PACK) {
         host->pack.name = slot->full_name;
+        host->pack.idle_tick = slot->opened.idle_tick;
+        host->pack.no_hold = slot->opened.no_hold;
         return;
     }
     host->priority.name = slot->full_name;

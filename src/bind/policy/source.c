@@ -15,7 +15,7 @@ static const char *const module_names[] = {
     "neap.policy.params",  "neap.policy.sandbox", "neap.policy.view",
     "neap.policy.round",   "neap.policy.place",   "neap.policy.demand",
     "neap.policy.request", "neap.policy.context", "neap.policy.check",
-    "neap.driver",
+    "neap.policy.craft",   "neap.driver",
 };
 #define MODULES ((int)(sizeof(module_names) / sizeof(*module_names)))
 

@@ -209,10 +209,12 @@ static int open_policy(lua_State *L)
     push_module(L, "neap.driver");
     lua_getfield(L, -1, "open");
     push_open_options(L, work);
-    lua_call(L, 1, 3);
-    snprintf(opened->name, sizeof(opened->name), "%s", lua_tostring(L, -3));
-    snprintf(opened->hooks, sizeof(opened->hooks), "%s", lua_tostring(L, -2));
-    opened->refresh = lua_tonumber(L, -1);
+    lua_call(L, 1, 5);
+    snprintf(opened->name, sizeof(opened->name), "%s", lua_tostring(L, -5));
+    snprintf(opened->hooks, sizeof(opened->hooks), "%s", lua_tostring(L, -4));
+    opened->refresh = lua_tonumber(L, -3);
+    opened->idle_tick = lua_tonumber(L, -2);
+    opened->no_hold = !lua_toboolean(L, -1);
     return 0;
 }
 

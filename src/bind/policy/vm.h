@@ -39,7 +39,9 @@ struct neap_vm_policy {
 struct neap_vm_opened {
     char name[129];
     char hooks[96];
-    double refresh;
+    double refresh;   /* of a priority policy */
+    double idle_tick; /* of a packing policy: see core/policy.h */
+    bool no_hold;
 };
 
 /* Run the policy's file and its `init`. */

@@ -85,7 +85,8 @@ static const struct hostile {
     { "coroutines", HOSTILE("return coroutine.wrap(cost)()"), NEAP_EEVAL,
       "there is no global 'coroutine'" },
     { "other modules", HOSTILE("return require('ffi').new('int')"), NEAP_EEVAL,
-      "a policy can require 'neap.policy' and 'policies.NAME', not 'ffi'" },
+      "a policy can require 'neap.policy', 'neap.policy.craft' and "
+      "'policies.NAME', not 'ffi'" },
 };
 
 /* What is refused at load does not get to a round. */
