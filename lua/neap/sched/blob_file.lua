@@ -138,7 +138,7 @@ end
 
 -- Add the files beneath `folder` to `list`; `base` is the key of the folder.
 local function walk(bucket, folder, base, prefix, list)
-  local names, err = fs.list(folder)
+  local names, err = fs.list(folder == "" and "/" or folder)
   if not names then
     return errors.is("NotExist", err) or nil, err -- gone meanwhile
   end

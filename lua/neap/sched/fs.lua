@@ -130,7 +130,8 @@ function fs.mkdirs(path)
     if found and found.dir then
       return true
     end
-    return nil, err or select(2, failed(errno, "make folder", path))
+    return nil, err or errors.new("Invalid", "cannot make folder '%s': there"
+      .. " is a file of this name", path)
   elseif errno ~= 2 or not above then
     return failed(errno, "make folder", path)
   end
