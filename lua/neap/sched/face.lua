@@ -169,7 +169,7 @@ function Scheduler.swap(self, kind, name, params)
   if kind ~= "packing" and kind ~= "priority" then
     errors.raise("swap: 'packing' or 'priority', not '%s'", tostring(kind))
   end
-  local from = s.core:policies()[kind]
+  local from = s:policy_name(kind)
   local to, err = s.core:load_policy(kind, name, params)
   if not to then
     return nil, err

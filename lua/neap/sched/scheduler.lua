@@ -52,6 +52,23 @@ function S:emit(kind, record, alloc, err, stage)
   })
 end
 
+--- Emit that a policy was changed.
+-- @param policy  "packing" or "priority"
+function S:emit_policy(policy, from, to)
+  if self.events.count > 0 then
+    self.events:emit("policy.swap", { policy = policy, from = from, to = to })
+  end
+end
+
+--- Full name of the policy of a kind.
+function S:policy_name(kind)
+  for _, row in ipairs(self.core:policies()) do
+    if row.kind == kind then
+      return row.name
+    end
+  end
+end
+
 -- ---- turning --------------------------------------------------------------
 
 --- Something changed: there will be a turn in this instant.
