@@ -16,6 +16,7 @@ local operations = require "neap.sched.operations"
 local record_keeper = require "neap.sched.record_keeper"
 local state = require "neap.sched.state"
 local stats = require "neap.sched.stats"
+local system = require "neap.sched.clock_system"
 local task = require "neap.sched.task"
 
 local scheduler = {}
@@ -107,7 +108,9 @@ function S:turn()
   operations.run(self)
   local now = clock:now_ns()
   if not self.stopping and c:dirty(now) then
+    local began_ns = system.monotonic_ns()
     c:round(now, clock:now())
+    self.stats:round_took((system.monotonic_ns() - began_ns) / 1e9)
     operations.run(self)
   end
   if self.queued > 0 then
