@@ -136,29 +136,41 @@ function Bucket:file(key)
   return describe(self, key, found, hash)
 end
 
--- Add the files beneath `folder` to `list`; `base` is the key of the folder.
-local function walk(bucket, folder, base, prefix, list)
+local walk
+
+-- May keys that begin with `base` begin with `prefix`?
+local function meets(base, prefix)
+  local n = math.min(#base, #prefix)
+  return base:sub(1, n) == prefix:sub(1, n)
+end
+
+local function visit(path, key, prefix, list)
+  local found = fs.lstat(path)
+  if not found or not meets(key, prefix) then
+    return true
+  elseif found.dir then
+    return walk(path, key .. "/", prefix, list)
+  end
+  found = fs.stat(path)
+  if found and found.file and #key >= #prefix then
+    list[#list + 1] = { key = key, path = path, found = found }
+  end
+  return true
+end
+
+-- Add the files beneath `folder` whose keys begin with `prefix` to `list`;
+-- `base` is the key of the folder.
+walk = function(folder, base, prefix, list)
   local names, err = fs.list(folder == "" and "/" or folder)
   if not names then
     return errors.is("NotExist", err) or nil, err -- gone meanwhile
   end
   for _, name in ipairs(names) do
-    local key, path = base .. name, folder .. "/" .. name
-    local found = fs.lstat(path)
-    if found and found.dir then
-      local inner = key .. "/"
-      if inner:sub(1, #prefix) == prefix or prefix:sub(1, #inner) == inner then
-        local ok
-        ok, err = walk(bucket, path, inner, prefix, list)
-        if not ok then
-          return nil, err
-        end
-      end
-    elseif found and key:sub(1, #prefix) == prefix
-      and name:sub(1, #TEMP) ~= TEMP then
-      found = fs.stat(path)
-      if found and found.file then
-        list[#list + 1] = { key = key, path = path, found = found }
+    if name:sub(1, #TEMP) ~= TEMP then
+      local ok
+      ok, err = visit(folder .. "/" .. name, base .. name, prefix, list)
+      if not ok then
+        return nil, err
       end
     end
   end
@@ -171,7 +183,7 @@ end
 function Bucket:scan(prefix, with_metadata)
   prefix = prefix or ""
   local list = {}
-  local ok, err = walk(self, self.folder, "", prefix, list)
+  local ok, err = walk(self.folder, "", prefix, list)
   if not ok then
     return nil, err
   end

@@ -28,10 +28,11 @@ local function run(state)
 end
 
 --- Do `fn(item)` for each item, in their order, `width` of them at a time. ⏸
--- The first failure calls `group` off; what is under way then is awaited.
+-- The first failure calls `group` off (one that is raised is a failure too);
+-- what is under way then is awaited.
 -- @param pass   a ticket: when it is called off, nothing is awaited
 -- @param group  a ticket beneath `pass`
--- @param fn     function(item) → true, or nil, err. ⏸. What it raises is a failure
+-- @param fn     function(item) → true, or nil, err. ⏸
 -- @return true; or nil and the first error
 local function parallel(clock, items, width, pass, group, fn)
   local state = {
