@@ -11,36 +11,37 @@ local function pending(s, record)
   return s.admitting[record] ~= nil
 end
 
--- Suspends. Returns the core's handle, or nil: it has ended meanwhile.
-local function admit_one(s, record, asked)
-  local key = record.resources
-  if asked.amounts ~= key then
-    asked.amounts = key
-    asked.pools, asked.err = menu.holders(s, key)
-  end
-  if not pending(s, record) then
-    return nil -- cancelled, or the scheduler was stopped
-  end
-  s.admitting[record] = nil
-  if not asked.pools then
-    s:finish(record, asked.err)
-    return nil
-  end
-  return s:hand_over(record, asked.pools ~= true and asked.pools or nil)
-end
-
--- Tasks that were given together are queued together.
-local function admit(s, records)
-  local handles, n, asked = {}, 0, {}
+-- What of all this nobody has asked about yet, asked. Suspends.
+local function ask_for_all(s, records, asked)
   for i = 1, #records do
     local record = records[i]
-    if record.type == "extern" and not record.indirect then
-      if pending(s, record) then
-        s.admitting[record] = nil
-        direct_task.start(s, record)
-      end
-    elseif pending(s, record) then
-      local handle = admit_one(s, record, asked)
+    local amounts = record.resources
+    if not asked[amounts] and pending(s, record) then
+      local pools, err = menu.holders(s, amounts)
+      asked[amounts] = { pools = pools, err = err }
+    end
+  end
+end
+
+-- The core's handle, or nil: it has ended.
+local function admit_one(s, record, answer)
+  s.admitting[record] = nil
+  if not answer.pools then
+    s:finish(record, answer.err)
+    return nil
+  end
+  return s:hand_over(record, answer.pools ~= true and answer.pools or nil)
+end
+
+-- Tasks that were given together are queued together. Nothing may happen
+-- between the first and the last: a stop would meet tasks that are neither
+-- being admitted nor in the core's queue.
+local function queue(s, records, asked)
+  local handles, n = {}, 0
+  for i = 1, #records do
+    local record = records[i]
+    if pending(s, record) then
+      local handle = admit_one(s, record, asked[record.resources])
       if handle then
         n = n + 1
         handles[n] = handle
@@ -51,6 +52,28 @@ local function admit(s, records)
     s.core:submit(handles, n, s.clock:now_ns())
     s:kick()
   end
+end
+
+-- Externs that may do without an alloc begin at once → the others.
+local function without_direct(s, records)
+  local others = {}
+  for i = 1, #records do
+    local record = records[i]
+    if record.type ~= "extern" or record.indirect then
+      others[#others + 1] = record
+    elseif pending(s, record) then
+      s.admitting[record] = nil
+      direct_task.start(s, record)
+    end
+  end
+  return others
+end
+
+local function admit(s, records)
+  local asked = {}
+  records = without_direct(s, records)
+  ask_for_all(s, records, asked)
+  queue(s, records, asked)
 end
 
 --- Admit accepted tasks. Returns at once.

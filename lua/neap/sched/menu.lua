@@ -13,6 +13,7 @@ local resources = require "neap.sched.resources"
 local menu = {}
 
 local AGE = 60 -- seconds that a menu is good for
+local PATIENCE = 10 -- seconds until an answer is not waited for any more
 
 local elastic = { { name = "elastic", elastic = true, max = -1 } }
 
@@ -59,15 +60,14 @@ end
 
 -- ---- asking ---------------------------------------------------------------
 
--- The shapes of a cluster, or nil and what is wrong. Suspends.
-local function shapes_of(cluster)
+-- The shapes of a cluster, or nil and what is wrong. Suspends; one that does
+-- not answer is asked again later.
+local function shapes_of(s, cluster)
   if not cluster.object.menu then
     return elastic
   end
-  local ok, list, err = pcall(cluster.object.menu, cluster.object)
-  if not ok then
-    return nil, call.raised(list, "menu")
-  elseif list == nil then
+  local list, err = call.within(s.clock, AGE, cluster.object, "menu")
+  if list == nil then
     return nil, call.failure(err, "menu")
   end
   local fine, shapes = pcall(read, list)
@@ -87,7 +87,7 @@ local function tell(s, cluster, shapes)
 end
 
 local function ask(s, cluster)
-  local shapes, err = shapes_of(cluster)
+  local shapes, err = shapes_of(s, cluster)
   local ok = shapes ~= nil
   if ok then
     ok, err = tell(s, cluster, shapes)
@@ -108,13 +108,35 @@ function menu.ask(s, cluster)
   end
 end
 
---- Ask again where an answer has become old. Returns at once.
+-- When the answer of a cluster becomes old; never while it is being asked.
+local function due_at(cluster)
+  if not cluster.object.menu or cluster.asking then
+    return math.huge
+  end
+  return cluster.asked + AGE
+end
+
+local function set_alarm(s, seconds)
+  s.menu_alarm = s.clock:after(seconds, function()
+    s.menu_alarm = nil
+    s:kick()
+  end)
+end
+
+--- Ask again where an answer has become old, and have the scheduler turn when
+-- the next one does. Returns at once.
 function menu.refresh(s)
-  local now = s.clock:now()
+  local now, next_due = s.clock:now(), math.huge
   for _, cluster in ipairs(s.cluster_list) do
-    if cluster.object.menu and cluster.asked and now - cluster.asked >= AGE then
+    local due = due_at(cluster)
+    if due <= now + 1e-6 then
       menu.ask(s, cluster)
+    else
+      next_due = math.min(next_due, due)
     end
+  end
+  if next_due < math.huge and not s.menu_alarm then
+    set_alarm(s, next_due - now)
   end
 end
 
@@ -137,15 +159,19 @@ end
 
 -- ---- can it ever be? ------------------------------------------------------
 
--- Suspends. True, or false and why not.
-local function can(cluster, amounts)
+-- Suspends. True, or false and why not. Who does not answer may hold it: a
+-- task must not wait for ever for somebody's word.
+local function can(s, cluster, amounts)
   local object = cluster.object
   if not object.can_allocate then
     return true
   end
-  local ok, yes, err = pcall(object.can_allocate, object, amounts)
-  if not ok then
-    return false, call.raised(yes, "can_allocate")
+  local answer = call.start(s.clock, object, "can_allocate", amounts)
+  local yes, err = answer:wait(PATIENCE)
+  if not answer.done then
+    s:log("warn", "cluster %s does not say whether it can hold %s",
+      cluster.name, tostring(amounts))
+    return true
   elseif yes then
     return true
   end
@@ -160,7 +186,7 @@ end
 function menu.holders(s, amounts)
   local names, first = {}, nil
   for _, cluster in ipairs(s.cluster_list) do
-    local yes, err = can(cluster, amounts)
+    local yes, err = can(s, cluster, amounts)
     if yes then
       names[#names + 1] = cluster.name
     else

@@ -28,7 +28,7 @@ local function leave_alloc(s, record)
   alloc.ntasks = alloc.ntasks - 1
   if alloc.ntasks == 0 then
     alloc.idle_since = s.clock:now()
-    if alloc.object then
+    if alloc.object and not alloc.ended then
       s:emit("alloc.idle", nil, alloc)
     end
   end
