@@ -45,10 +45,9 @@ function acts.swap(world)
   local name = kind == "packing" and d:pick { "default", "spread" }
     or d:pick { "default", "fifo" }
   local swapped, err = world.s:swap(kind, name)
-  if not swapped or type(swapped.to) ~= "string"
-    or not swapped.to:find(name .. "@", 1, true) then
-    world:complain("swap to %s gave %s", name,
-      swapped and tostring(swapped.to) or tostring(err))
+  if not swapped or type(swapped.from) ~= "string"
+    or type(swapped.to) ~= "string" then
+    world:complain("swap to %s gave %s", name, tostring(swapped or err))
   end
 end
 
