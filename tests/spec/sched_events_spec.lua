@@ -1,11 +1,13 @@
-local clock = require "neap.sched.clock"
+local clocks = require "neap.sched.clock"
 local events = require "neap.sched.events"
+local sched = require "neap.sched"
+local world = require "support.sched_world"
 
 describe("events", function()
   local time, logged, ev
 
   before_each(function()
-    time = clock.virtual { start = 5 }
+    time = clocks.virtual { start = 5 }
     logged = {}
     ev = events.new { clock = time, log = function(level, message)
       logged[#logged + 1] = { level = level, message = message }
@@ -143,5 +145,96 @@ describe("events", function()
     assert.is_false(pcall(ev.on, ev, nil, print))
     assert.is_false(pcall(ev.on, ev, "task.done"))
     assert.equal(0, ev.count)
+  end)
+end)
+
+describe("events of a scheduler", function()
+  -- What each task went through, by key: "submit assign stage start …".
+  local function lives(list, prefix)
+    local by_key, keys = {}, {}
+    for _, event in ipairs(list) do
+      local word = event.kind:match("^" .. prefix .. "%.(.*)$")
+      local key = word and event[prefix]
+      if key then
+        keys[#keys + 1] = not by_key[key] and key or nil
+        by_key[key] = (by_key[key] and by_key[key] .. " " or "") .. word
+      end
+    end
+    return by_key, keys
+  end
+
+  it("tell each life in its order, and end it once", function()
+    local s, clock = world.sim({
+      startup = 2, seed = 4,
+      menu = { { name = "small", resources = { cpu = 4 } } },
+      fail = function(what, _, random)
+        if what == "exec" then
+          local draw = random()
+          return draw < 0.1 and "Exec" or draw < 0.8 and "Net" or nil, 1
+        elseif what == "alloc" and random() < 0.2 then
+          return "Fatal"
+        end
+      end,
+    })
+    local list = {}
+    s:on("*", function(event)
+      list[#list + 1] = event
+    end)
+    local tasks = world.tasks(40, { cpu = 1 }, { expected_duration = 5 })
+    s:submit(tasks)
+    clock:advance(4)
+    assert.is_true(s:cancel(tasks[40], "no longer needed"))
+    assert.is_true(sched.taskset(unpack(tasks)):wait("1h"))
+    s:stop { timeout = "5m" }
+    clock:advance(1)
+    for i, event in ipairs(list) do
+      assert.equal(i, event.seq)
+      assert.is_true(i == 1 or event.at >= list[i - 1].at)
+    end
+    local seen = {}
+    local by_key, keys = lives(list, "task")
+    assert.equal(40, #keys)
+    for _, key in ipairs(keys) do
+      local life = by_key[key]
+      local rest, lost = life:gsub("assign stage start lost ", "")
+      local last = rest:match("^submit assign stage start end (%a+)$")
+        or rest:match("^submit (cancelled)$")
+        or rest:match("^submit assign stage end (cancelled)$")
+      assert.is_truthy(last, life)
+      seen[last] = true
+      seen.lost = seen.lost or lost > 0
+    end
+    assert.same({ done = true, failed = true, cancelled = true, lost = true },
+      seen)
+    local allocs = lives(list, "alloc")
+    for key, life in pairs(allocs) do
+      local short = life:gsub(" idle", "")
+      assert.truthy(short == "live free" or short == "live lost",
+        key .. ": " .. life)
+    end
+  end)
+
+  it("are the same whoever listens", function()
+    local function life(kinds)
+      local s, clock = world.sim({ seed = 4, startup = 2 },
+        { log = function() end })
+      local all = {}
+      for _, kind in ipairs(kinds) do
+        s:on(kind, function()
+          clock:sleep(1)
+          error "a listener that fails"
+        end)
+      end
+      s:on("task.*", function(event)
+        all[#all + 1] = ("%s %.9f %s"):format(event.kind, event.at,
+          event.task)
+      end)
+      local tasks = world.tasks(10, { cpu = 1 }, { expected_duration = 5 })
+      s:submit(tasks)
+      assert.is_true(sched.taskset(unpack(tasks)):wait("1h"))
+      clock:advance(0)
+      return table.concat(all, "\n")
+    end
+    assert.equal(life {}, life { "*", "task.*", "alloc.live" })
   end)
 end)
