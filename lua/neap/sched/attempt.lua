@@ -133,6 +133,7 @@ local function finish(att, ok, done, err)
     return ending.success(att)
   elseif not ok then
     err = call.raised(done, order[att.stage])
+    att.unsure = att.unsure or att.stage == PUT
   end
   att.stopping = err
   att.away = true

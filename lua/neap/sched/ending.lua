@@ -92,7 +92,7 @@ local function stop_exec(att)
 end
 
 local function unload(att)
-  if not att.inputs and not att.promoted then
+  if not att.inputs and not att.held then
     return
   end
   local promise = att.clock:spawn(stages.unload, att)
@@ -144,9 +144,6 @@ end
 
 --- A stage failed for good with `err`. Suspends.
 function ending.failure(att, err)
-  local name = stages.order[att.stage]
-  att.unsure = name == "put"
-    and (errors.transient(err) or errors.is("Net", err))
   if stages.lost(err) then
     return lose(att, err)
   end

@@ -36,15 +36,12 @@ local function load_one(att, input)
   if not fileset then
     return nil, call.failure(err, "load")
   end
-  input.loaded = fileset
+  input.loaded, input.held = fileset, true
   return true
 end
 
-local function load_all(att, wanted)
-  local promises = {}
-  for i, input in ipairs(wanted) do
-    promises[i] = att.clock:spawn(load_one, att, input)
-  end
+-- True when all came true, or nil and the first error.
+local function all(promises)
   local ok, first = true, nil
   for i = 1, #promises do
     local done, err = promises[i]:wait()
@@ -53,6 +50,14 @@ local function load_all(att, wanted)
     end
   end
   return ok, first
+end
+
+local function load_all(att, wanted)
+  local promises = {}
+  for i, input in ipairs(wanted) do
+    promises[i] = att.clock:spawn(load_one, att, input)
+  end
+  return all(promises)
 end
 
 function stages.load(att)
@@ -98,11 +103,19 @@ local function resolved_config(att)
   return copy
 end
 
+-- Errors of `put` after which it is sure that no exec was made.
+local sure = {
+  Invalid = true, NotSupported = true, NotExist = true, NotAllowed = true,
+  Precondition = true, ResourcesExhausted = true, Integrity = true,
+}
+
 function stages.put(att)
   att.config = att.config or resolved_config(att)
   local exec, err = att.alloc.object:put(att.id, att.config)
   if not exec then
-    return nil, call.failure(err, "put")
+    err = call.failure(err, "put")
+    att.unsure = att.unsure or not sure[err.kind]
+    return nil, err
   end
   att.exec = exec
   return true
@@ -149,7 +162,7 @@ function stages.promote(att)
   if not ok and err ~= nil then
     return nil, call.failure(err, "promote")
   end
-  att.promoted = true
+  att.held = true -- of outputs, in the name of the exec
   return true
 end
 
@@ -213,44 +226,48 @@ end
 
 -- ---- unload ---------------------------------------------------------------
 
-local function unload_one(att, fileset, token)
+-- Let go of what `holder` (an input, or the attempt for its outputs) holds.
+local function unload_one(att, holder, fileset, token)
   local ok, err = att.alloc.object:unload(fileset, token)
   if not ok and err ~= nil then
     return nil, call.failure(err, "unload")
   end
+  holder.held = false
   return true
 end
 
-local function unload_inputs(att)
-  for _, input in ipairs(att.inputs) do
-    if input.loaded and not input.unloaded then
-      local ok, err = unload_one(att, input.loaded, input.token)
-      if not ok then
-        return nil, err
-      end
-      input.unloaded = true
+-- The references that are held, each as { holder, fileset, token }.
+local function references(att)
+  local list = {}
+  for _, input in ipairs(att.inputs or {}) do
+    if input.held then
+      list[#list + 1] = { input, input.loaded, input.token }
     end
   end
-  return true
+  if att.held then
+    list[#list + 1] = { att, att.result and att.result.fileset, att.exec.id }
+  end
+  return list
+end
+
+-- All of them at once: one that fails or hangs must not keep the others.
+local function unload_all(att, list)
+  local promises = {}
+  for i, ref in ipairs(list) do
+    promises[i] = att.clock:spawn(function()
+      return unload_one(att, ref[1], ref[2], ref[3])
+    end)
+  end
+  return all(promises)
 end
 
 --- Let go of every reference that the attempt has taken. May be called again.
 function stages.unload(att)
-  if att.inputs then
-    local ok, err = unload_inputs(att)
-    if not ok then
-      return nil, err
-    end
+  if not att.inputs then -- the usual case costs nothing
+    return not att.held or unload_one(att, att,
+      att.result and att.result.fileset, att.exec.id)
   end
-  if att.promoted then
-    local ok, err = unload_one(att, att.result and att.result.fileset,
-      att.exec.id)
-    if not ok then
-      return nil, err
-    end
-    att.promoted = false
-  end
-  return true
+  return unload_all(att, references(att))
 end
 
 --- Names in order; the place of a name is what `attempt` counts with.
