@@ -94,15 +94,20 @@ function Alloc:keepalive(interval)
   if self:is_over() then
     return self:nothing()
   end
+  self.kept = false
   return perform(self, "keepalive", function()
     local granted = self.world.dice:between(40, 200)
-    self.lease_end = self.world.clock:now() + granted
+    self.lease_end, self.kept = self.world.clock:now() + granted, true
     return granted
   end)
 end
 
--- References that nobody has even tried to release.
+-- References that nobody has even tried to release. After a keepalive that
+-- went wrong nobody has to: the scheduler may take the alloc for dead.
 local function check_released(self, of)
+  if self:is_over() or not self.kept then
+    return
+  end
   for token, entry in pairs(self.refs) do
     if (of == nil or entry == of) and not self.unloads[token]
       and not self.loading[token] then
@@ -116,9 +121,7 @@ end
 local function check_free(self, now)
   local last = self.frees[#self.frees]
   if not last then
-    if not self:is_over() then
-      check_released(self)
-    end
+    check_released(self)
   elseif last.ok then
     self.world:complain("alloc %s was freed twice", self.id)
   elseif not last.answered and now - last.at < 10 then
@@ -150,7 +153,7 @@ end
 
 --- Nothing that `entry`, a task that is done, used here is still held.
 function Alloc:check_done(entry)
-  if not self:is_over() and not self.frees[1] then
+  if not self.frees[1] then
     check_released(self, entry)
   end
 end

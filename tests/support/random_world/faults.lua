@@ -45,6 +45,10 @@ local KINDS = { "Net", "Net", "Timeout", "Temporary", "Temporary",
   "Unavailable", "Canceled", "NotExist", "NotAllowed", "Fatal", "Integrity",
   "ResourcesExhausted", "OOM", "Other" }
 
+-- Those that do not say that nothing was done.
+local UNSURE = { "Net", "Timeout", "Temporary", "Unavailable", "Canceled",
+  "Fatal", "Other" }
+
 -- Methods in an order of their own, as `pairs` has none.
 local METHODS = {}
 for method in pairs(MODES) do
@@ -121,7 +125,8 @@ end
 function does.after(self, method, work)
   work()
   self:pause(2)
-  return nil, self:error(method)
+  return nil, errors.new(self.dice:pick(UNSURE), "%s of a random world",
+    method)
 end
 
 does.raise = Faults.raise
