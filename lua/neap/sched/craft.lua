@@ -15,9 +15,10 @@ local text = require "neap.sched.errors_text"
 
 local craft = {}
 
--- Bins that look at all classes, and those that weigh them against each other,
--- are for this many at most.
-local EXACT_MAX, LIKENESS_MAX = 1024, 256
+-- Looking at all classes for each bin takes time that grows with the square of
+-- their number: up to FEW classes each way is tried, up to SOME the best of
+-- those ways, and beyond that only the grid, whose time grows with the number.
+local LIKENESS_MAX, FEW, SOME = 128, 512, 1536
 
 local function part(need, column)
   return need / column.size
@@ -31,11 +32,13 @@ local function magnitude(need, column)
   return column.name == "mem" and need / 2 ^ 33 or 0
 end
 
+local function by_sum(items)
+  return exact.pack(items, exact.order(items, part), "in order")
+end
+
 -- Ways to pack, from what is best most often. Each is fn(items) → bins.
 local ways = {
-  function(items)
-    return exact.pack(items, exact.order(items, part), "in order")
-  end,
+  by_sum,
   function(items)
     return exact.pack(items, exact.order(items, part, true), "in order")
   end,
@@ -49,15 +52,16 @@ local ways = {
     return items.n <= LIKENESS_MAX and exact.pack(items,
       exact.order(items, part), "by likeness") or math.huge
   end,
-  grid.pack,
+  function(items)
+    return items.n > LIKENESS_MAX and grid.pack(items) or math.huge
+  end,
 }
+local some_ways, grid_only = { by_sum, grid.pack }, { grid.pack }
 
 local function bins_of(items)
-  if items.n > EXACT_MAX then
-    return grid.pack(items)
-  end
   local fewest = math.huge
-  for _, way in ipairs(ways) do
+  for _, way in ipairs(items.n <= FEW and ways or items.n <= SOME and some_ways
+    or grid_only) do
     fewest = math.min(fewest, way(items))
     if fewest <= items.bound then
       break

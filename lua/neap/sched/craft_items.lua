@@ -164,8 +164,6 @@ local function measure(need, count, n)
   return total, most
 end
 
--- The columns that somebody needs; those with the highest load per bin first,
--- as they decide most often.
 local function by_load(a, b)
   if a.load ~= b.load then
     return a.load > b.load
@@ -173,17 +171,17 @@ local function by_load(a, b)
   return a.name < b.name
 end
 
--- Names the four columns that decide most. For those that are missing the first
--- stands in, which changes nothing.
-local function finish(items)
-  table.sort(items.columns, by_load)
+--- Names the four columns that decide most: those with the highest load per
+-- bin, which come first. For those that are missing the first stands in, which
+-- changes nothing. The others are in `more`.
+function craft_items.name_columns(items)
   local columns, first = items.columns, items.columns[1]
   for k, name in ipairs { "a", "b", "c", "d" } do
     local column = columns[k] or first
     items[name] = first and column.need
     items["size_" .. name] = first and column.size
   end
-  items.bound = first and math.ceil(first.load - 1e-6) or 0
+  items.more = {}
   for k = 5, #columns do
     items.more[k - 4] = columns[k]
   end
@@ -216,8 +214,7 @@ function craft_items.collect(list, floor)
   for _, c in ipairs(rows.columns) do
     mix(hash, c.need, rows.n)
   end
-  local items = { n = join(rows, hash, count), count = count, columns = {},
-                  more = {} }
+  local items = { n = join(rows, hash, count), count = count, columns = {} }
   for _, c in ipairs(rows.columns) do
     c.total, c.most = measure(c.need, count, items.n)
   end
@@ -229,7 +226,10 @@ function craft_items.collect(list, floor)
       items.columns[#items.columns + 1] = c
     end
   end
-  return finish(items), bin
+  table.sort(items.columns, by_load)
+  local first = items.columns[1]
+  items.bound = first and math.ceil(first.load - 1e-6) or 0
+  return craft_items.name_columns(items), bin
 end
 
 return craft_items
