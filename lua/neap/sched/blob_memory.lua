@@ -90,23 +90,24 @@ end
 --- @param etag  what the entry's must be; nil or "": any
 -- @return data, entry; or nil, err: NotExist, Precondition
 function Bucket:get(key, etag)
-  local entry, err = self:file(key)
-  if not entry then
-    return nil, err
+  local blob = self.entries[key]
+  if not blob then
+    return blob_entry.missing(self, key)
   end
-  local ok
-  ok, err = blob_entry.check_etag(entry, etag)
+  local entry = describe(self, key, blob, true)
+  local ok, err = blob_entry.check_etag(entry, etag)
   if not ok then
     return nil, err
   end
-  return self.entries[key].data, entry
+  return blob.data, entry
 end
 
 local function store(bucket, key, data, hash)
-  bucket.entries[key] = {
+  local blob = {
     data = data, hash = hash, last_modified = bucket.store.clock:now(),
   }
-  return bucket:file(key)
+  bucket.entries[key] = blob
+  return describe(bucket, key, blob, true)
 end
 
 --- @param opts  { content_hash = digest that the data must have }
