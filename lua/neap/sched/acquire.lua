@@ -120,6 +120,10 @@ local function answered(s, alloc, ok, object, err)
 end
 
 local function ask(s, alloc, request)
+  if alloc.context.cancelled then
+    return answered(s, alloc, true, nil, errors.new("Canceled",
+      "no longer wanted"))
+  end
   local cluster = s.clusters[alloc.cluster].object
   answered(s, alloc, pcall(cluster.allocate, cluster, request, s.labels,
     alloc.context))

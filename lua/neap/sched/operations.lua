@@ -36,9 +36,10 @@ end
 
 local function on_lost(s, record)
   local att = record.attempt_now
-  local err = s.core:task_err(record.handle)
   if att and record.state ~= state.lost then
     -- the core says so: the alloc is gone
+    local err = record.alloc.err or errors.new("Unavailable",
+      "alloc %s is gone", record.alloc.key)
     ending.alloc_gone(att, err)
     record.err = err
     task.move(record, state.lost)

@@ -158,11 +158,11 @@ function stages.promote(att)
   if att.record.type == "extern" then
     return true -- it makes no data
   end
+  att.held = true -- of outputs, in the name of the exec, perhaps
   local ok, err = att.exec:promote()
   if not ok and err ~= nil then
     return nil, call.failure(err, "promote")
   end
-  att.held = true -- of outputs, in the name of the exec
   return true
 end
 
