@@ -261,6 +261,19 @@ describe("a repository in a folder", function()
     assert.equal("", support.shell("ls '" .. root .. "/tmp'"))
   end)
 
+  it("reads what neap's own has stored, and the other way round", function()
+    local core = require "neap.core"
+    core.put(1, root, "hello")
+    local events, deadline = {}, core.mono() + 20
+    repeat
+      events = core.step(0.1)
+    until events[1] or core.mono() > deadline
+    assert.equal(HELLO, "sha256:" .. events[1].sha256)
+    assert.equal("hello", repo:get(HELLO))
+    local id = repo:put "from Lua"
+    assert.equal(object(id), (core.object(root, id:sub(8))))
+  end)
+
   it("keeps programs executable", function()
     local path = folder .. "/tool"
     support.write(path, "#!/bin/sh\n")

@@ -31,7 +31,7 @@ int neap_fs_rename(const char *, const char *) __asm__("rename");
 int neap_fs_unlink(const char *) __asm__("unlink");
 int neap_fs_rmdir(const char *) __asm__("rmdir");
 int neap_fs_chmod(const char *, unsigned) __asm__("chmod");
-int neap_fs_getpid(void) __asm__("getpid");
+int neap_fs_getentropy(void *, size_t) __asm__("getentropy");
 char *neap_fs_getcwd(char *, size_t) __asm__("getcwd");
 void *neap_fs_opendir(const char *) __asm__("opendir");
 struct neap_fs_entry *neap_fs_readdir(void *) __asm__("readdir64");
@@ -197,13 +197,22 @@ function fs.absolute(path)
   return (path:gsub("(.)/+$", "%1"))
 end
 
-local count = 0
+local token, count
 
---- A name for a temporary file that no other process uses.
+-- What tells this Lua state from all others.
+local function new_token()
+  local number = ffi.new "uint32_t[2]"
+  if C.neap_fs_getentropy(number, 8) ~= 0 then
+    error(errors.new("Unavailable", "the system gives no random numbers"
+      .. " (getentropy: error %d)", ffi.errno()), 0)
+  end
+  return ("%08x%08x"):format(number[0], number[1])
+end
+
+--- A name for a temporary file that nobody else uses.
 function fs.unique()
-  count = count + 1
-  return ("%d-%d-%06x"):format(C.neap_fs_getpid(), count,
-    math.random(0, 0xffffff))
+  token, count = token or new_token(), (count or 0) + 1
+  return ("%s-%d"):format(token, count)
 end
 
 return fs
