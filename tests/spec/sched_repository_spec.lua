@@ -264,7 +264,8 @@ describe("a repository in a folder", function()
   it("reads what neap's own has stored, and the other way round", function()
     local core = require "neap.core"
     core.put(1, root, "hello")
-    local events, deadline = {}, core.mono() + 20
+    local events
+    local deadline = core.mono() + 20
     repeat
       events = core.step(0.1)
     until events[1] or core.mono() > deadline

@@ -11,6 +11,7 @@ local digest = require "neap.sched.digest"
 local errors = require "neap.sched.errors"
 local file_bytes = require "neap.sched.file_bytes"
 local file_hashes = require "neap.sched.file_hashes"
+local folder_walk = require "neap.sched.folder_walk"
 local fs = require "neap.sched.fs"
 
 local blob_file = {}
@@ -136,58 +137,15 @@ function Bucket:file(key)
   return describe(self, key, found, hash)
 end
 
-local walk
-
--- May keys that begin with `base` begin with `prefix`?
-local function meets(base, prefix)
-  local n = math.min(#base, #prefix)
-  return base:sub(1, n) == prefix:sub(1, n)
-end
-
-local function visit(path, key, prefix, list)
-  local found = fs.lstat(path)
-  if not found or not meets(key, prefix) then
-    return true
-  elseif found.dir then
-    return walk(path, key .. "/", prefix, list)
-  end
-  found = fs.stat(path)
-  if found and found.file and #key >= #prefix then
-    list[#list + 1] = { key = key, path = path, found = found }
-  end
-  return true
-end
-
--- Add the files beneath `folder` whose keys begin with `prefix` to `list`;
--- `base` is the key of the folder.
-walk = function(folder, base, prefix, list)
-  local names, err = fs.list(folder == "" and "/" or folder)
-  if not names then
-    return errors.is("NotExist", err) or nil, err -- gone meanwhile
-  end
-  for _, name in ipairs(names) do
-    if name:sub(1, #TEMP) ~= TEMP then
-      local ok
-      ok, err = visit(folder .. "/" .. name, base .. name, prefix, list)
-      if not ok then
-        return nil, err
-      end
-    end
-  end
-  return true
-end
-
 --- @param prefix         beginning of keys; nil or "": all
 -- @param with_metadata  with content hashes: every file is read, see `file`
 -- @return list of entries, in the order of keys; or nil, err ⏸
 function Bucket:scan(prefix, with_metadata)
   prefix = prefix or ""
-  local list = {}
-  local ok, err = walk(self.folder, "", prefix, list)
-  if not ok then
+  local list, err = folder_walk(self.folder, prefix, TEMP)
+  if not list then
     return nil, err
   end
-  table.sort(list, function(a, b) return a.key < b.key end)
   for i, item in ipairs(list) do
     local hash = nil
     if with_metadata then

@@ -4,19 +4,19 @@
 --   ROOT/tmp/               what is being written
 --
 -- An object is written elsewhere and renamed, so it is whole or absent. The
--- folders are made when something is stored.
+-- folders are made when something is stored. Methods that take hex digits are
+-- for the other modules of this repository.
 
-local clock = require "neap.sched.clock"
 local args = require "neap.sched.repository_args"
+local clock = require "neap.sched.clock"
 local digest = require "neap.sched.digest"
 local errors = require "neap.sched.errors"
+local exchange = require "neap.sched.repository_exchange"
 local file_bytes = require "neap.sched.file_bytes"
 local flights = require "neap.sched.flights"
 local fs = require "neap.sched.fs"
 local names = require "neap.sched.repository_names"
-local peer = require "neap.sched.repository_peer"
 local schemes = require "neap.sched.repository_schemes"
-local ticket = require "neap.sched.ticket"
 local tree = require "neap.sched.repository_tree"
 
 local repository_dir = {}
@@ -81,8 +81,8 @@ local function resolve(self, name)
   return names.pick(list, hex, self.url)
 end
 
--- What fs.stat says of an object; nil, NotExist.
-local function look(self, hex)
+--- What fs.stat says of an object; or nil, err: NotExist …
+function dir:look(hex)
   local found, err = fs.stat(self:path(hex))
   if found and found.file then
     return found
@@ -99,7 +99,7 @@ function dir:stat(name)
   local hex, err = resolve(self, name)
   local found = nil
   if hex then
-    found, err = look(self, hex)
+    found, err = self:look(hex)
   end
   if not found then
     return nil, err
@@ -116,7 +116,7 @@ function dir:get(name)
   local hex, err = resolve(self, name)
   local found = nil
   if hex then
-    found, err = look(self, hex)
+    found, err = self:look(hex)
   end
   if not found then
     return nil, err
@@ -135,7 +135,7 @@ end
 
 -- ---- storing --------------------------------------------------------------
 
---- A name for a file in ROOT/tmp, and that folder. For `repository_tree` too.
+--- A name for a file in ROOT/tmp; the folder is there afterwards.
 function dir:temp()
   local folder = self.root .. "/tmp"
   local ok, err = fs.mkdirs(folder)
@@ -162,9 +162,10 @@ function dir:install(temp, hex, executable)
   return true
 end
 
--- Is the object there, with this size? One of another size is a torn write.
-local function has(self, hex, size, executable)
-  local found = look(self, hex)
+--- Is the object there, with this size? One of another size is a torn write.
+-- @param executable  make it so if it is not
+function dir:has(hex, size, executable)
+  local found = self:look(hex)
   if not found or found.size ~= size then
     return false
   end
@@ -177,7 +178,7 @@ end
 local function put_bytes(self, data)
   local id = digest.of(data)
   local hex = id:sub(8)
-  if has(self, hex, #data) then
+  if self:has(hex, #data) then
     return id
   end
   local temp, err = self:temp()
@@ -207,7 +208,7 @@ function dir:take(path, hex, executable)
     fs.remove(temp)
     return nil, names.damaged(hex, path, id, size)
   end
-  if has(self, id:sub(8), size, executable) then
+  if self:has(id:sub(8), size, executable) then
     fs.remove(temp)
     return id
   end
@@ -232,88 +233,7 @@ function dir:put(data)
   return self:take(path, nil, found.executable)
 end
 
--- ---- other repositories ---------------------------------------------------
-
--- From folder to folder: what was read and found whole gets a second name; on
--- another file system it is copied.
-local function share(from, to, hex)
-  local found, err = look(from, hex)
-  if not found then
-    return nil, err
-  elseif has(to, hex, found.size, found.executable) then
-    return true
-  end
-  local path = from:path(hex)
-  local got, size = file_bytes.hash(from.clock, path)
-  if not got then
-    return nil, size
-  elseif got ~= "sha256:" .. hex then
-    return nil, names.damaged(hex, from.url, got, size)
-  end
-  local target = to:path(hex)
-  if fs.mkdirs(target:match("^(.*)/")) and fs.link(path, target) then
-    return true
-  end
-  local id
-  id, err = to:take(path, hex, found.executable)
-  return id and true, err
-end
-
-local function fetch(self, from, hex)
-  if getmetatable(from) == dir then
-    return share(from, self, hex)
-  end
-  local data, err = peer.fetch(from, hex)
-  if not data then
-    return nil, err
-  end
-  local id
-  id, err = put_bytes(self, data)
-  return id and true, err
-end
-
-local function give(self, to, hex)
-  if getmetatable(to) == dir then
-    return share(self, to, hex)
-  end
-  local data, err = self:get("sha256:" .. hex)
-  if not data then
-    return nil, err
-  end
-  return peer.store(to, hex, data)
-end
-
---- Store an object of ours in the repository of a URL. ⏸
--- @return true; or nil, err: NotSupported if the URL cannot be reached,
---   NotExist, Integrity
-function dir:write_to(id, url)
-  local hex = names.whole(id)
-  local to, err = schemes.find(url)
-  if not to then
-    return nil, err
-  end
-  return self.flights:run(hex .. " " .. url, url, ticket.new(), function()
-    return give(self, to, hex)
-  end)
-end
-
---- Fetch an object of the repository of a URL; one that is here is not. ⏸
--- @return true; or nil, err: NotSupported if the URL cannot be reached,
---   NotExist, Integrity if the bytes are not what their name says
-function dir:read_from(id, url)
-  local hex = names.whole(id)
-  if look(self, hex) then
-    return true
-  end
-  local from, err = schemes.find(url)
-  if not from then
-    return nil, err
-  end
-  return self.flights:run(hex, url, ticket.new(), function()
-    return fetch(self, from, hex)
-  end)
-end
-
+dir.write_to, dir.read_from = exchange.write_to, exchange.read_from
 dir.scan, dir.collect, dir.materialize = tree.scan, tree.collect,
   tree.materialize
 
