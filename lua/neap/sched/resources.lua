@@ -32,13 +32,37 @@ local function overflow(op)
   errors.raise("resources: the result of %s is larger than 2^53", op)
 end
 
--- The only place that makes a value.
-local function new(cpu, mem, disk, gpu, others, op)
-  if cpu > MAX or mem > MAX or disk > MAX or gpu > MAX or cpu < -MAX
-    or mem < -MAX or disk < -MAX or gpu < -MAX then
-    overflow(op)
+local function plus(x, y)
+  local sum = x + y
+  if abs(sum) >= MAX and sum - x ~= y then
+    return huge -- it was rounded to 2^53
   end
-  return setmetatable({ cpu, mem, disk, gpu, others, false }, R)
+  return sum
+end
+
+local function minus(x, y)
+  return plus(x, -y)
+end
+
+-- Some part is 2^53 or more: is it one too many?
+local function check_edge(parts, op, a, b, fn)
+  for slot = 1, 4 do
+    local n = fn and fn(a[slot], b[slot]) or parts[slot]
+    if abs(n) > MAX then
+      overflow(op)
+    end
+  end
+end
+
+-- The only place that makes a value.
+-- @param op, a, b, fn  of a sum: its name, its sides, `plus` or `minus`
+local function new(cpu, mem, disk, gpu, others, op, a, b, fn)
+  local parts = { cpu, mem, disk, gpu, others, false }
+  if cpu >= MAX or mem >= MAX or disk >= MAX or gpu >= MAX or cpu <= -MAX
+    or mem <= -MAX or disk <= -MAX or gpu <= -MAX then
+    check_edge(parts, op, a, b, fn)
+  end
+  return setmetatable(parts, R)
 end
 
 --- Is this value resources?
@@ -115,9 +139,15 @@ local function operand(value, method)
 end
 
 local function check_pair(a, b, op)
-  if getmetatable(a) ~= R or getmetatable(b) ~= R then
+  local wrong
+  if getmetatable(a) ~= R then
+    wrong = text.show(a)
+  elseif getmetatable(b) ~= R then
+    wrong = text.show(b)
+  end
+  if wrong then
     errors.raise("resources: both sides of '%s' must be resources, not %s", op,
-      text.show(getmetatable(a) ~= R and a or b))
+      wrong)
   end
 end
 
@@ -139,19 +169,11 @@ local function merge(a, b, fn, op)
   return next(out) and out or false
 end
 
-local function plus(x, y)
-  return x + y
-end
-
-local function minus(x, y)
-  return x - y
-end
-
 function R.__add(a, b)
   check_pair(a, b, "+")
   local x, y = a[5], b[5]
   return new(a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4],
-    (x or y) and merge(x, y, plus, "+") or false, "+")
+    (x or y) and merge(x, y, plus, "+") or false, "+", a, b, plus)
 end
 
 --- a - b. May be negative: what is missing.
@@ -159,7 +181,7 @@ function R.__sub(a, b)
   check_pair(a, b, "-")
   local x, y = a[5], b[5]
   return new(a[1] - b[1], a[2] - b[2], a[3] - b[3], a[4] - b[4],
-    (x or y) and merge(x, y, minus, "-") or false, "-")
+    (x or y) and merge(x, y, minus, "-") or false, "-", a, b, minus)
 end
 
 -- n * k in the grid.
