@@ -1,7 +1,7 @@
 --- Queries of records: what a query may ask for, and what it means.
 --
 --   local q = query.new("tasks", columns, tests, orders)
---   q:select(records, { state = "done", limit = 5 }, …)
+--   q:select({ records }, { state = "done", limit = 5 }, extra)
 --
 -- A row has the columns of a record. Rows are made of those records only that
 -- are asked for: a queue may be long.
@@ -199,10 +199,10 @@ local function order_of(self, q, extra)
   end
 end
 
-local function passes(tests, record, ...)
+local function passes(tests, record, extra)
   for i = 1, #tests do
     local test = tests[i]
-    if not test.passes(test.value_of(record, ...), test.wanted) then
+    if not test.passes(test.value_of(record, extra), test.wanted) then
       return false
     end
   end
@@ -217,36 +217,39 @@ end
 
 -- The first `limit` records that pass. The list is cut each time it has grown
 -- to about twice the limit, so a long queue is not sorted as a whole.
-local function choose(records, tests, less, limit, ...)
-  local list, more = {}, false
-  for _, record in pairs(records) do
-    if passes(tests, record, ...) then
-      list[#list + 1] = record
-      if #list > 2 * limit + 64 then
-        table.sort(list, less)
-        cut(list, limit)
-        more = true
+local function choose(sources, tests, less, limit, extra)
+  local list, n, more = {}, 0, false
+  for _, records in ipairs(sources) do
+    for _, record in pairs(records) do
+      if passes(tests, record, extra) then
+        n = n + 1
+        list[n] = record
+        if n > 2 * limit + 64 then
+          table.sort(list, less)
+          cut(list, limit)
+          n, more = limit, true
+        end
       end
     end
   end
   table.sort(list, less)
-  more = more or #list > limit
+  more = more or n > limit
   cut(list, limit)
   return list, more
 end
 
 --- The rows that a query asks for.
--- @param records  key → record
+-- @param sources  list of tables of records
 -- @param q        the query, or nil for all
 -- @param extra    given to the columns' functions
 -- @return list of rows, and whether the limit left some out
-function Query:select(records, q, extra)
+function Query:select(sources, q, extra)
   if q ~= nil and type(q) ~= "table" then
     errors.raise("a query of %s is a table such as { limit = 10 }, not a %s",
       self.what, type(q))
   end
   q = q or {}
-  local list, more = choose(records, prepare(self, q),
+  local list, more = choose(sources, prepare(self, q),
     order_of(self, q, extra), limit_of(q), extra)
   for i, record in ipairs(list) do
     local row = {}

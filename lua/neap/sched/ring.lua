@@ -30,8 +30,9 @@ function Ring:push(entry)
     self.slots[(self.first + self.n - 1) % size + 1] = entry
     self.n = self.n + 1
   else
-    self.slots[self.first] = entry
-    self.first = self.first % size + 1
+    local first = self.first
+    self.slots[first] = entry
+    self.first = first < size and first + 1 or 1
   end
   return true
 end

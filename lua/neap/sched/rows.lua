@@ -75,7 +75,7 @@ local tasks = query.new("tasks", {
 -- @param q  id state name ident run flow type alloc pool user label since,
 --           limit (default 100), order (default "n": as submitted)
 function rows.tasks(stats, q)
-  return tasks:select(stats.by_key, q)
+  return tasks:select({ stats.live, stats.finished_tasks.slots }, q)
 end
 
 -- ---- allocs ---------------------------------------------------------------
@@ -130,7 +130,7 @@ function rows.allocs(stats, q, now)
     errors.raise("rows.allocs(stats, q, now): now is the clock's time, not %s",
       tostring(now))
   end
-  return allocs:select(stats.allocs, q, now)
+  return allocs:select({ stats.allocs }, q, now)
 end
 
 return rows

@@ -42,20 +42,42 @@ local function copy_task(task)
   }
 end
 
-local function task_ids(alloc)
+-- Task → key. Ids of attempts are random digests; should two be equal all the
+-- same, the task that came first has it, and others are told apart by number.
+local function keys_of(stats)
+  local first, keys = {}, {}
+  local lists = { stats.live, stats.finished_tasks.slots }
+  for _, list in ipairs(lists) do
+    for _, task in ipairs(list) do
+      local other = first[task.key]
+      if not other or task.n < other.n then
+        first[task.key] = task
+      end
+    end
+  end
+  for _, list in ipairs(lists) do
+    for _, task in ipairs(list) do
+      keys[task] = first[task.key] == task and task.key
+        or task.key .. "#" .. task.n
+    end
+  end
+  return keys
+end
+
+local function task_ids(alloc, keys)
   local ids = {}
   if not alloc.gone then
     for task in pairs(alloc.tasks) do
-      ids[task.key] = 1
+      ids[keys[task] or task.key] = 1
     end
   end
   return ids
 end
 
-local function copy_alloc(alloc)
+local function copy_alloc(alloc, keys)
   return {
     resources = snapshot.free(alloc), total = alloc.total,
-    dead = alloc.gone == true, task_ids = task_ids(alloc),
+    dead = alloc.gone == true, task_ids = task_ids(alloc, keys),
     state = alloc.state, cluster = alloc.cluster, shape = alloc.shape,
     created = alloc.created, ended = alloc.ended, price = alloc.price,
     idle_since = alloc.idle_since, expires = alloc.expires,
@@ -63,24 +85,21 @@ local function copy_alloc(alloc)
   }
 end
 
-local function copy_all(map, copy)
-  local copies = {}
-  for key, record in pairs(map) do
-    copies[key] = copy(record)
-  end
-  return copies
-end
-
 --- The whole state. New tables, which later changes do not touch.
 function snapshot.take(stats)
-  local counts = stats.counts
+  local counts, keys, tasks, allocs = stats.counts, keys_of(stats), {}, {}
+  for task, key in pairs(keys) do
+    tasks[key] = copy_task(task)
+  end
+  for key, alloc in pairs(stats.allocs) do
+    allocs[key] = copy_alloc(alloc, keys)
+  end
   return {
     total_allocs = stats.total_allocs, total_tasks = stats.total_tasks,
     queued = counts[0], staging = counts[1], running = counts[2],
     lost = counts[3], done = counts[4], failed = stats.failed,
     pending_allocs = stats.pending,
-    allocs = copy_all(stats.allocs, copy_alloc),
-    tasks = copy_all(stats.by_key, copy_task),
+    allocs = allocs, tasks = tasks,
   }
 end
 

@@ -3,7 +3,8 @@
 --   stats.new{ clock=, keep=, log= }   keep: finished tasks and gone allocs
 --                                      that stay visible, default 10 000
 --   told by the scheduler, each in constant time:
---     accepted(task)         → the task's key; sets task.key and task.n
+--     accepted(task)         → the task's key; sets task.key, task.n (how many
+--                            were accepted before it, plus 1), task.live_at
 --     moved(task, from, to)  each change of state, also the one to done; `err`
 --                            is set before a task is lost
 --     finished(task)         once, after moved(task, …, 4), with err or result
@@ -12,12 +13,14 @@
 --     round_took(seconds)    of the processor's time, for the metrics
 --     pending                number of requests under way, a field to be set
 --   for everybody:
---     get() json() publish(prefix?) withdraw() prometheus()
---     task(key) alloc(key) set_keep(n) by_key allocs
+--     get() json() publish(prefix?) withdraw() prometheus() set_keep(n)
+--   for `snapshot` and `rows`: lists of records or entries
+--     live, finished_tasks.slots, allocs (by key)
 --
 -- The entry of a task is its record while it lives; when it ends, the ring of
 -- finished tasks keeps a small copy, so that neither its arguments nor its
--- result stay in memory. Entries of the ring are used again.
+-- result stay in memory. Entries of the ring are used again. Nothing here is
+-- looked up by a task's key: with a million tasks that is a cache miss each.
 
 local errors = require "neap.sched.errors"
 local histogram = require "neap.sched.histogram"
@@ -60,7 +63,7 @@ function stats.new(opts)
     counts = { [0] = 0, 0, 0, 0, 0 },  -- tasks by state
     lost_by_kind = {},                 -- attempts, by kind of error
     allocs_by_cluster = {},            -- cluster → { live =, lost =, free = }
-    by_key = {},                       -- key → record, or entry of the ring
+    live = {}, nlive = 0,              -- tasks that have not ended, any order
     allocs = {},                       -- key → record, or entry of the ring
     finished_tasks = ring.new(keep), gone_allocs = ring.new(keep),
     wait = histogram.new(LIVES), run = histogram.new(LIVES),
@@ -82,16 +85,12 @@ local function free_key(taken, wanted, second)
 end
 
 --- A task was accepted.
--- @return its key: the id of its first attempt, unless that is taken
+-- @return its key: the id of its first attempt
 function Stats:accepted(task)
-  local key = task.key or task.id
-  if self.by_key[key] ~= nil then
-    key = free_key(self.by_key, key, key)
-  end
-  local n = self.total_tasks + 1
-  task.key, task.n = key, n
-  self.total_tasks = n
-  self.by_key[key] = task
+  local key, n, at = task.key or task.id, self.total_tasks + 1, self.nlive + 1
+  task.key, task.n, task.live_at = key, n, at
+  self.total_tasks, self.nlive = n, at
+  self.live[at] = task
   self.counts[INIT] = self.counts[INIT] + 1
   return key
 end
@@ -115,42 +114,61 @@ function Stats:moved(task, from, to)
   end
 end
 
+-- All fields from the beginning: one that is added later costs a rehash.
+local function new_entry()
+  return {
+    key = false, n = 0, id = false, state = DONE, attempt = 0, ident = false,
+    type = false, run_id = false, flow_id = false, labels = false,
+    priority = 0, resources = false, submitted = 0, started = 0, ended = 0,
+    err = false, alloc_key = false, direct = false,
+  }
+end
+
 -- What stays of a finished task, written over the entry that goes.
-local function remember(entry, task)
-  entry = entry or {}
-  local alloc, result = task.alloc, task.result
+local function remember(entry, task, err)
+  local alloc = task.alloc
   entry.key, entry.n, entry.id = task.key, task.n, task.id
-  entry.state, entry.attempt = DONE, task.attempt
-  entry.ident, entry.type = task.ident, task.type
+  entry.attempt, entry.ident, entry.type = task.attempt, task.ident, task.type
   entry.run_id, entry.flow_id = task.run_id, task.flow_id
   entry.labels, entry.priority = task.labels, task.priority
-  entry.resources = task.resources
+  entry.resources, entry.direct = task.resources, task.direct
   entry.submitted, entry.started = task.submitted, task.started
-  entry.ended = task.ended
-  entry.err = task.err or result and result.err or nil
+  entry.ended, entry.err = task.ended, err
   entry.alloc_key = alloc and alloc.key or task.alloc_key
-  entry.direct = task.direct
   return entry
+end
+
+-- The last of the list takes the place of the one that goes.
+local function leave(self, task)
+  local live, n, at = self.live, self.nlive, task.live_at
+  local last = live[n]
+  live[at], last.live_at = last, at
+  live[n] = nil
+  self.nlive, task.live_at = n - 1, nil
+end
+
+local function count_failure(self, err)
+  self.failed = self.failed + 1
+  if err.kind == "Canceled" then
+    self.cancelled = self.cancelled + 1
+  end
 end
 
 --- A task is done. Its record is not looked at again.
 function Stats:finished(task)
-  local err = task.err or task.result and task.result.err
+  local err = task.err or task.result and task.result.err or nil
   if err then
-    self.failed = self.failed + 1
-    if err.kind == "Canceled" then
-      self.cancelled = self.cancelled + 1
-    end
+    count_failure(self, err)
   end
   if task.started and task.ended then
     self.run:observe(task.ended - task.started)
   end
-  local old = self.finished_tasks:oldest()
-  if old then
-    self.by_key[old.key] = nil
+  leave(self, task)
+  local finished = self.finished_tasks
+  if finished.size > 0 then
+    local entry = finished:oldest() or new_entry()
+    finished:push(remember(entry, task, err))
   end
-  local entry = remember(old, task)
-  self.by_key[task.key] = self.finished_tasks:push(entry) and entry or nil
 end
 
 local function of_cluster(self, alloc)
@@ -204,17 +222,13 @@ function Stats:round_took(seconds)
   self.round:observe(seconds)
 end
 
-local function forget(map, entries)
-  for _, entry in ipairs(entries) do
-    map[entry.key] = nil
-  end
-end
-
 --- Keep `n` finished tasks from now on; counters are not touched.
 function Stats:set_keep(n)
   check_keep(n)
-  forget(self.by_key, self.finished_tasks:resize(n))
-  forget(self.allocs, self.gone_allocs:resize(n))
+  self.finished_tasks:resize(n)
+  for _, entry in ipairs(self.gone_allocs:resize(n)) do
+    self.allocs[entry.key] = nil
+  end
 end
 
 --- Everything as it is at this moment; the table is the caller's.
