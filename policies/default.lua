@@ -30,10 +30,6 @@ return policy.pack "default" {
       + (free.mem - need.mem) / (ctx.params.gib_per_core * 2 ^ 30)
   end,
 
-  acquire = function(demand, ctx)
-    return ctx.base.acquire(demand, ctx)
-  end,
-
   release = function(alloc, ctx)
     return ctx.base.release(alloc, ctx)
   end,

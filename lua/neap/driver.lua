@@ -140,12 +140,19 @@ local function may_request()
   return false
 end
 
+-- Ask for allocs. Who does that by a rule of its own decides itself what it no
+-- longer needs.
 local function acquire()
-  if active.acquire == false or not may_request() then
+  local v, may = round.v, may_request()
+  local surplus = active.acquire == nil and v.npending > 0
+  if active.acquire == false or not (may or surplus) then
     return
   end
   local left = demand.left(true)
-  if #left > 0 then
+  if surplus then
+    demand.cancel_surplus(left)
+  end
+  if may and #left > 0 then
     request.add_all((active.acquire or demand.acquire)(left, ctx))
   end
 end

@@ -11,6 +11,7 @@ local GiB8 = 8 * 2 ^ 30
 local USUAL_CPU, USUAL_MEM = 64, 512 * 2 ^ 30
 -- Classes looked at in a round: what is behind them asks in a later round.
 local MAX_CLASSES = 256
+local SEEN = 1024 -- rows of classes that a view has at most
 
 local methods = {}
 
@@ -52,6 +53,7 @@ function demand.left(covered)
       count = count + left
       parts[#parts + 1] = { task = round.task(c), count = left, row = c }
       if #parts == MAX_CLASSES then
+        parts.cut = true -- there may be more
         break
       end
     end
@@ -99,12 +101,13 @@ local function allowed(part, shape)
   return may == nil or may[shape] ~= 0
 end
 
--- The class with the largest dot product with what is left of the bin.
-local function next_class(bin, parts)
+-- The class with the largest dot product with what is left of the bin, among
+-- those of a priority up to `tier`.
+local function next_class(bin, parts, tier)
   local best, best_dot, best_n
   for _, part in ipairs(parts) do
     local limit = part.count - (bin.took[part] or 0)
-    local n = limit > 0 and allowed(part, bin.row)
+    local n = limit > 0 and part.priority <= tier and allowed(part, bin.row)
       and times(bin.free, part.need, limit) or 0
     if n > 0 then
       local value = dot(bin.free, part.need, bin.size)
@@ -134,23 +137,32 @@ local function bin_size(row, shape, parts)
   return size
 end
 
+local function add(bin, part, n)
+  bin.took[part] = (bin.took[part] or 0) + n
+  for k = 1, #bin.free do
+    bin.free[k] = bin.free[k] - n * part.need[k]
+    bin.used[k] = bin.used[k] + n * part.need[k]
+  end
+end
+
 -- Bin-centric filling of one alloc of a shape: a quarter of what fits at a
--- time, so that mixed needs mix (Panigrahy et al., dot product).
-local function fill(row, shape, parts, priced)
+-- time, so that mixed needs mix (Panigrahy et al., dot product). The most
+-- urgent tier first, then what goes beside it.
+local function fill(row, shape, parts, priced, tier)
   local bin = { row = row, shape = shape, took = {} }
   bin.size, bin.free, bin.used = bin_size(row, shape, parts), {}, {}
   for k = 1, #bin.size do
     bin.free[k], bin.used[k] = bin.size[k], 0
   end
-  local part, n = next_class(bin, parts)
-  while part do
-    n = math.max(1, math.floor(n / 4))
-    bin.took[part] = (bin.took[part] or 0) + n
-    for k = 1, #bin.free do
-      bin.free[k] = bin.free[k] - n * part.need[k]
-      bin.used[k] = bin.used[k] + n * part.need[k]
+  for _, priority in ipairs { tier, math.huge } do
+    local part, n = next_class(bin, parts, priority)
+    while part do
+      add(bin, part, math.max(1, math.floor(n / 4)))
+      part, n = next_class(bin, parts, priority)
     end
-    part, n = next_class(bin, parts)
+    if priority == tier and not next(bin.took) then
+      return nil -- nothing urgent goes there
+    end
   end
   if next(bin.took) then
     bin.worth = math.max(worth(bin.used), 1e-6)
@@ -163,10 +175,12 @@ local function fill(row, shape, parts, priced)
 end
 
 -- The cheapest per packed work; of those within 10 % the one that packs most.
-local function choose(shapes, parts, priced)
+local function choose_of(shapes, parts, priced, tier)
   local bins, lowest = {}, math.huge
-  for row, shape in pairs(shapes) do
-    local bin = shape.quota > 0 and fill(row, shape.handle, parts, priced)
+  for row = 0, shapes.count - 1 do
+    local shape = shapes[row]
+    local bin = shape.quota > 0
+      and fill(row, shape.handle, parts, priced, tier)
     if bin then
       bins[#bins + 1] = bin
       lowest = math.min(lowest, bin.rate)
@@ -181,6 +195,30 @@ local function choose(shapes, parts, priced)
     end
   end
   return best
+end
+
+-- The priorities of what is left, most urgent first.
+local function tiers(parts)
+  local list, seen = {}, {}
+  for _, part in ipairs(parts) do
+    if part.count > 0 and not seen[part.priority] then
+      seen[part.priority] = true
+      list[#list + 1] = part.priority
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+-- An alloc for the most urgent that can be had: requests are few, so they are
+-- for the urgent first.
+local function choose(shapes, parts, priced)
+  for _, tier in ipairs(tiers(parts)) do
+    local best = choose_of(shapes, parts, priced, tier)
+    if best then
+      return best
+    end
+  end
 end
 
 local function request(bin, shapes)
@@ -198,13 +236,28 @@ local function request(bin, shapes)
   return wanted
 end
 
+--- Cancel the requests that will hold nothing of what waits.
+-- @param left  of demand.left(true), before anything else was covered
+function demand.cancel_surplus(left)
+  local v = round.v
+  if left.cut or v.nclasses >= SEEN then
+    return -- somebody unseen may need them
+  end
+  for p = 0, v.npending - 1 do
+    if round.pending[p].ntasks == 0 then
+      round.cancel(p)
+    end
+  end
+end
+
 --- The built-in `acquire`: fill the menu's shapes until all is covered.
 function demand.acquire(left)
-  local v, parts, shapes, requests = round.v, {}, {}, {}
+  local v, parts, requests = round.v, {}, {}
+  local shapes = { count = v.nshapes }
   local priced = false
   for i, part in ipairs(left) do
     parts[i] = { row = part.row, count = part.count,
-      need = vector(part.task.res) }
+      need = vector(part.task.res), priority = part.task.priority }
   end
   for i = 0, v.nshapes - 1 do
     local shape = round.shape(i)

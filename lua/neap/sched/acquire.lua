@@ -36,6 +36,7 @@ end
 local function refuse(s, alloc, err)
   alloc.answered = true
   alloc.err = err
+  s.clusters[alloc.cluster].refusal = err
   if not alloc.context.cancelled then
     s:log("info", "cluster %s gives no alloc: %s", alloc.cluster,
       tostring(err))

@@ -1,8 +1,10 @@
 --- From a submission to the queue: which clusters may ever hold the task, and
 -- is it a copy that needs no alloc at all?
 
+local at_once = require "neap.sched.at_once"
 local direct_task = require "neap.sched.direct_task"
 local menu = require "neap.sched.menu"
+local operations = require "neap.sched.operations"
 
 local admission = {}
 
@@ -50,6 +52,7 @@ local function queue(s, records, asked)
   end
   if n > 0 then
     s.core:submit(handles, n, s.clock:now_ns())
+    operations.run(s)
     s:kick()
   end
 end
@@ -76,12 +79,12 @@ local function admit(s, records)
   queue(s, records, asked)
 end
 
---- Admit accepted tasks. Returns at once.
+--- Admit accepted tasks: at once where clusters answer at once.
 function admission.start(s, records)
   for i = 1, #records do
     s.admitting[records[i]] = true
   end
-  s.clock:spawn(admit, s, records)
+  at_once.run(admit, s, records)
 end
 
 return admission

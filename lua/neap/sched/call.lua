@@ -1,6 +1,7 @@
 --- Methods of objects that people wrote: what they return and raise, made
 -- sense of.
 
+local at_once = require "neap.sched.at_once"
 local errors = require "neap.sched.errors"
 
 local call = {}
@@ -45,11 +46,11 @@ local function guarded(promise, what, fn, ...)
   settle(promise, what, pcall(fn, ...))
 end
 
---- Call `object:method(…)` in a coroutine of its own.
+--- Call `object:method(…)` in a coroutine of its own, beginning now.
 -- @return a promise of what it returns, or of nil and what it raised
 function call.start(clock, object, method, ...)
   local promise = clock:promise()
-  clock:spawn(guarded, promise, method, object[method], object, ...)
+  at_once.run(guarded, promise, method, object[method], object, ...)
   return promise
 end
 

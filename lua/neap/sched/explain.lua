@@ -80,6 +80,18 @@ local function unblock(s, record, found)
   return hints
 end
 
+-- What clusters said when they were asked last.
+local function add_refusals(s, made)
+  for _, cluster in ipairs(s.cluster_list) do
+    if cluster.refusal then
+      table.insert(made.reasons, {
+        kind = "backoff", text = ("cluster %s: %s"):format(cluster.name,
+          tostring(cluster.refusal)),
+      })
+    end
+  end
+end
+
 local function of_core(s, record)
   local found = s.core:why(record.handle, s.clock:now_ns(), s.clock:now())
   local made = answer(s, record, found.verdict, found.text)
@@ -94,6 +106,9 @@ local function of_core(s, record)
       kind = "pending", text = ("%d requested allocs would hold it"):format(
         found.pending),
     })
+  end
+  if (found.backoff or 0) > 0 then
+    add_refusals(s, made)
   end
   made.unblock = unblock(s, record, found)
   return made

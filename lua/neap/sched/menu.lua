@@ -6,6 +6,7 @@
 -- (`c:on_change(fn)`, if it has that method), and while tasks wait at most
 -- once a minute.
 
+local at_once = require "neap.sched.at_once"
 local call = require "neap.sched.call"
 local errors = require "neap.sched.errors"
 local resources = require "neap.sched.resources"
@@ -104,7 +105,7 @@ end
 function menu.ask(s, cluster)
   if not cluster.asking then
     cluster.asking = true
-    s.clock:spawn(ask, s, cluster)
+    at_once.run(ask, s, cluster)
   end
 end
 
