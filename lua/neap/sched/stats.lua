@@ -37,9 +37,11 @@ Stats.__index = Stats
 local INIT, RUNNING, LOST, DONE = 0, 2, 3, 4
 local KEEP = 10000
 
--- From 10 ms to about 12 days; from 10 us to 5 s.
-local LIVES = histogram.exponential(0.01, 4, 14)
-local ROUNDS = histogram.exponential(1e-5, 3, 13)
+-- Upper bounds in seconds: of waiting and running, and of a round.
+local LIVES = { 0.01, 0.1, 1, 5, 15, 60, 300, 900, 3600, 14400, 43200, 86400,
+  604800 }
+local ROUNDS = { 0.00001, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
+  1, 5 }
 
 local function check_keep(keep)
   if type(keep) ~= "number" or keep ~= math.floor(keep) or keep < 0
