@@ -209,10 +209,11 @@ describe("the simulated cluster", function()
       assert.is_true(a:free())
       assert.is_nil((a:free()))
       assert.is_nil((x:wait()))
-      for _, call in ipairs { "keepalive", "load", "put" } do
+      for call, kind in pairs { keepalive = "NotExist",
+        load = "Unavailable", put = "Unavailable" } do
         local none, err = a[call](a, 10, {}, "t")
         assert.is_nil(none, call)
-        assert.equal("NotExist", err.kind)
+        assert.equal(kind, err.kind)
       end
       clock:advance(1000)
       assert.equal("released", c:allocs()[1].state)

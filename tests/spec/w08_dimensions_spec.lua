@@ -67,7 +67,7 @@ describe("W8: size", function()
     s:on("task.start", function()
       local sum = R {}
       for _, row in ipairs(s:tasks { state = "running" }) do
-        sum = sum + row.res
+        sum = sum + row.resources
       end
       most = math.max(most, sum.gpu / 2, sum.x / 3, sum.disk / 10)
     end)

@@ -7,8 +7,8 @@ local world = require "support.sched_world"
 local IDLE = 60
 
 -- A task is lost on alloc "a" by an error of its exec, while the keepalives of
--- the alloc go on well.
-local function lost(kind)
+-- the alloc go on well, or hang.
+local function lost(kind, hang)
   local s, clock, fake = world.manual { max_alloc_idle_time = IDLE }
   local t = world.task { cpu = 1 }
   s:submit(t)
@@ -24,6 +24,10 @@ local function lost(kind)
     return x, err
   end
   fake:next_request("1s"):grant(a)
+  assert.is_true(t:wait("running", "1s"))
+  if hang then
+    a:hang_keepalive()
+  end
   local req = fake:next_request("1m")
   assert.equal("init", t:state())
   assert.equal(1, t:attempt())
@@ -57,9 +61,8 @@ describe("W19: an alloc that a task was lost on", function()
   end)
 
   it("is suspect until then, and takes nothing", function()
-    local s, clock, _, _, a = lost "Net"
+    local s, clock, _, _, a = lost("Net", true)
     local before = a:calls "put"
-    a:hang_keepalive()
     local other = world.task { cpu = 1 }
     s:submit(other)
     clock:advance(1)

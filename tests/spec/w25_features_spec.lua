@@ -69,7 +69,7 @@ describe("W25: a task", function()
     }
     local t = world.task { cpu = 5 }
     assert.equal(1, s:submit(t))
-    assert.equal("done", t:state())
+    assert.is_true(t:wait("done", "1s"))
     assert.equal("ResourcesExhausted", t.err.kind)
   end)
 

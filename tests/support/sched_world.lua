@@ -73,12 +73,13 @@ function world.tasks(n, resources, fields)
   return list
 end
 
---- All requests that a manual cluster has not answered yet, taken from it.
+--- All requests of this instant that a manual cluster has not handed out yet.
 function world.requests(fake)
   local list = {}
   repeat
-    list[#list + 1] = fake:next_request(0)
-  until fake:pending() == 0
+    local req = fake:next_request(0)
+    list[#list + 1] = req
+  until not req
   return list
 end
 

@@ -20,8 +20,11 @@ local nothing = resources {}
 local alloc = {}
 alloc.__index = alloc
 
-local function gone(a)
-  return errors.new(a.gone, "alloc %s is %s: %s", a.id, a.state, a.why)
+-- What every call on an alloc that has ended gets. Its keepalives say how it
+-- ended; for all else it is a machine that does not answer.
+local function gone(a, kind)
+  return errors.new(kind or "Unavailable", "alloc %s is %s: %s", a.id, a.state,
+    a.why)
 end
 
 -- What still runs, in the order of starts.
@@ -119,7 +122,7 @@ local function failure(a)
   end
   if kind == "Fatal" or kind == "NotExist" then
     finish(a, "dead", kind, kind .. " (simulated)")
-    return gone(a)
+    return gone(a, kind)
   end
   return errors.new(kind, "simulated failure of alloc %s", a.id)
 end
@@ -131,7 +134,7 @@ end
 --   has ended, or the kind of its death
 function alloc:keepalive(interval)
   if self.state ~= "live" then
-    return nil, gone(self)
+    return nil, gone(self, self.gone)
   end
   local err = failure(self)
   if err then
@@ -166,7 +169,7 @@ end
 -- @param _repo  the task's repository; simulated data is always there
 -- @param fs     fileset
 -- @param token  name of these references; the same again changes nothing
--- @return the resolved fileset, or nil, NotExist
+-- @return the resolved fileset, or nil, Unavailable when the alloc has ended
 function alloc:load(_repo, fs, token)
   if self.state ~= "live" then
     return nil, gone(self)
@@ -238,7 +241,7 @@ end
 --- Start an exec, or find the one of that id.
 -- @param id      of the attempt
 -- @param config  ident, resources, expected_duration in seconds (0 if nil)
--- @return exec, or nil and NotExist (alloc has ended) or ResourcesExhausted
+-- @return exec, or nil and Unavailable (alloc has ended) or ResourcesExhausted
 --   (more than is free: a scheduler that keeps its books never sees this)
 function alloc:put(id, config)
   if self.state ~= "live" then
@@ -284,7 +287,7 @@ end
 --- Give it back → true; nil, NotExist when it was given back before.
 function alloc:free()
   if self.state == "released" or self.freed then
-    return nil, gone(self)
+    return nil, gone(self, "NotExist")
   end
   self.freed = true
   if self.state == "live" then
