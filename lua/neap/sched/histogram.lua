@@ -21,6 +21,33 @@ function histogram.new(bounds)
   }, Histogram)
 end
 
+--- Bounds `first × factor ^ i`, `n` of them.
+function histogram.exponential(first, factor, n)
+  local bounds = {}
+  for i = 1, n do
+    bounds[i] = first * factor ^ (i - 1)
+  end
+  return bounds
+end
+
+-- The range of a value. The guess is right for exponential bounds, so that the
+-- loops, which LuaJIT does not compile into a caller's trace, are rarely run.
+local function place(self, value)
+  local bounds, i = self.bounds, 1
+  local n = #bounds
+  if value > self.first then
+    i = ceil(log(value / self.first) / self.step) + 1
+    i = i > n + 1 and n + 1 or i
+  end
+  while i > 1 and value <= bounds[i - 1] do
+    i = i - 1
+  end
+  while i <= n and value > bounds[i] do
+    i = i + 1
+  end
+  return i
+end
+
 --- Count one value; one that is no number counts nowhere.
 function Histogram:observe(value)
   if value ~= value then
