@@ -8,6 +8,7 @@
 
 local call = require "neap.sched.call"
 local errors = require "neap.sched.errors"
+local lease = require "neap.sched.lease"
 local stages = require "neap.sched.stages"
 local state = require "neap.sched.state"
 local task = require "neap.sched.task"
@@ -142,10 +143,19 @@ local function lose(att, err)
   tell_core(att, "lost", err)
 end
 
+-- An object that does not exist or is broken may be so because its whole alloc
+-- is gone and nobody has noticed yet: then the task is lost, not failed.
+local function died_with_alloc(att, err)
+  return (errors.is("NotExist", err) or errors.is("Fatal", err))
+    and not lease.alive(att.s, att.alloc, LIMIT)
+end
+
 --- A stage failed for good with `err`. Suspends.
 function ending.failure(att, err)
   if stages.lost(err) then
     return lose(att, err)
+  elseif died_with_alloc(att, err) then
+    return -- the core has been told, and tells the task
   end
   att.record.failing = err
   clean(att)

@@ -23,7 +23,16 @@ local function over(alloc)
     or alloc.state == "released"
 end
 
+-- Tell those who asked whether it is alive.
+local function answer_all(alloc, alive)
+  if alloc.asked then
+    alloc.asked:resolve(alive)
+    alloc.asked = nil
+  end
+end
+
 local function die(s, alloc, err)
+  answer_all(alloc, false)
   if over(alloc) then
     return
   end
@@ -91,6 +100,7 @@ local function keep(s, alloc)
       ends, fails = begun + granted, 0
       alloc.expires = ends
       suspect(s, alloc, false)
+      answer_all(alloc, true)
       rest(s, alloc, next_call(s, begun, granted) - clock:now())
     elseif deadly(err) or clock:now() >= ends then
       return die(s, alloc, err)
@@ -111,8 +121,23 @@ function lease.start(s, alloc)
   s.clock:spawn(keep, s, alloc)
 end
 
+--- Is it still alive? Asks it now. Suspends.
+-- @param seconds  that an answer may take; after that it counts as alive
+function lease.alive(s, alloc, seconds)
+  if over(alloc) then
+    return false
+  end
+  alloc.asked = alloc.asked or s.clock:promise()
+  local asked = alloc.asked
+  if alloc.wake then
+    alloc.wake:resolve(true)
+  end
+  return asked:wait(seconds) ~= false
+end
+
 --- The alloc is on its way back: no keepalive any more.
 function lease.stop(alloc)
+  answer_all(alloc, true)
   if alloc.wake then
     alloc.wake:resolve(true)
   end
