@@ -38,6 +38,12 @@ local function sweep(folder)
   end
 end
 
+-- The end of one copy: without what only a repository that lasts needs. Its
+-- clock is that of the other end.
+local function at(root)
+  return setmetatable({ root = root, url = "file://" .. root }, dir)
+end
+
 --- The repository in a folder.
 -- @param path  the folder; it need not be there
 -- @param opts  { source = function(digest) → URL or nil }: where an object also
@@ -53,11 +59,10 @@ function repository_dir.new(path, opts)
     error(err, 0)
   end
   sweep(root .. "/tmp")
-  local time = opts.clock or clock.default()
-  return setmetatable({
-    root = root, url = "file://" .. root, clock = time, source = opts.source,
-    flights = flights.new(time),
-  }, dir)
+  local repo = at(root)
+  repo.clock, repo.source = opts.clock or clock.default(), opts.source
+  repo.flights = flights.new(repo.clock)
+  return repo
 end
 
 --- The file of an object, whether it is there or not.
@@ -249,13 +254,21 @@ function dir:vacuum(other)
   return tree.vacuum(self, other)
 end
 
-schemes.register("file", function(url)
+local function path_of(url)
   local path = url:match("^file://(/.*)$")
   if not path then
     return nil, errors.new("Invalid", "'%s' is no folder: write"
       .. " file:///path", url)
   end
-  return repository_dir.new(path)
+  return path
+end
+
+schemes.register("file", function(url)
+  local path, err = path_of(url)
+  return path and repository_dir.new(path), err
+end, function(url)
+  local path, err = path_of(url)
+  return path and at(fs.absolute(path)), err
 end)
 
 return repository_dir

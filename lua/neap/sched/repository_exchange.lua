@@ -13,7 +13,7 @@ local exchange = {}
 
 -- From folder to folder: what was read and found whole gets a second name; on
 -- another file system it is copied.
-local function share(from, to, hex)
+local function share(clock, from, to, hex)
   local found, err = from:look(hex)
   if not found then
     return nil, err
@@ -21,7 +21,7 @@ local function share(from, to, hex)
     return true
   end
   local path = from:path(hex)
-  local got, size = file_bytes.hash(from.clock, path)
+  local got, size = file_bytes.hash(clock, path)
   if not got then
     return nil, size
   elseif got ~= "sha256:" .. hex then
@@ -31,6 +31,7 @@ local function share(from, to, hex)
   if fs.mkdirs(target:match("^(.*)/")) and fs.link(path, target) then
     return true
   end
+  to.clock = to.clock or clock
   local id
   id, err = to:take(path, hex, found.executable)
   return id and true, err
@@ -38,7 +39,7 @@ end
 
 local function fetch(self, from, hex)
   if getmetatable(from) == getmetatable(self) then
-    return share(from, self, hex)
+    return share(self.clock, from, self, hex)
   end
   local data, err = peer.fetch(from, hex)
   if not data then
@@ -51,7 +52,7 @@ end
 
 local function give(self, to, hex)
   if getmetatable(to) == getmetatable(self) then
-    return share(self, to, hex)
+    return share(self.clock, self, to, hex)
   end
   local data, err = self:get("sha256:" .. hex)
   if not data then
