@@ -167,19 +167,27 @@ local function kill_and_end(att, err)
   tell_core(att, "ended", err)
 end
 
+-- From now on the attempt's coroutine only comes back from its call.
+local function stop(att, err)
+  att.stopping = att.stopping or err
+  if att.call_off then
+    att.call_off()
+  end
+end
+
 --- End it because somebody wants it so. Returns at once.
 function ending.cancel(att, err)
   if att.stopping then
     return -- it is on its way out, and the core knows what is wanted
   end
-  att.stopping = err
+  stop(att, err)
   att.clock:spawn(kill_and_end, att, err)
 end
 
 --- Its alloc is gone: nothing is left to clean up.
 function ending.alloc_gone(att, err)
   att.gone = true
-  att.stopping = att.stopping or err
+  stop(att, err)
 end
 
 return ending

@@ -211,13 +211,23 @@ function stages.result(att)
   return true
 end
 
+-- What lets a transfer be called off when the attempt is stopped: others may
+-- wait for the same object.
+local function context(att)
+  return {
+    done = function() return att.stopping ~= nil end,
+    on_cancel = function(_, fn) att.call_off = fn end,
+  }
+end
+
 function stages.transfer(att)
   local fileset = att.result.fileset
   if fileset == nil or fileset:n() == 0 then
     return true
   end
   local ok, err = att.s.transferer:transfer(att.record.repository,
-    att.alloc.object:repository(), fileset:files())
+    att.alloc.object:repository(), fileset:files(), context(att))
+  att.call_off = nil
   if not ok then
     return nil, call.failure(err, "transfer")
   end
