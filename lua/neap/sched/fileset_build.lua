@@ -41,6 +41,11 @@ local function build_tree(tree, by, depth)
       return nil, message
     end
   end
+  for i = 1, #tree do
+    if list[i] == nil then
+      return nil, ("member %d of the list is nil"):format(i)
+    end
+  end
   return by.new(map, list)
 end
 
