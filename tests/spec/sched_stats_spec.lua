@@ -1,5 +1,6 @@
 local clock = require "neap.sched.clock"
 local errors = require "neap.sched.errors"
+local histogram = require "neap.sched.histogram"
 local exposition = require "support.exposition"
 local json = require "neap.json"
 local published = require "neap.sched.published"
@@ -226,6 +227,33 @@ describe("stats", function()
         assert.equal(1000, alloc.resources.cpu + count(alloc.task_ids))
       end
       assert.equal(snap.staging + snap.running, held)
+    end
+  end)
+end)
+
+describe("histogram", function()
+  it("counts each value in the first range that holds it", function()
+    for _, bounds in ipairs { histogram.exponential(0.01, 4, 14), { 1 },
+      { 1, 5, 6, 100 } } do
+      local values = { 0, -1, 1e300, math.huge, 0.005 }
+      for _, bound in ipairs(bounds) do
+        for _, factor in ipairs { 1, 1 - 1e-15, 1 + 1e-15, 0.7, 1.3 } do
+          values[#values + 1] = bound * factor
+        end
+      end
+      local h = histogram.new(bounds)
+      h:observe(0 / 0)
+      assert.equal(0, h.n)
+      for n, value in ipairs(values) do
+        local i = 1
+        while i <= #bounds and value > bounds[i] do
+          i = i + 1
+        end
+        local before = h.counts[i]
+        h:observe(value)
+        assert.equal(before + 1, h.counts[i], tostring(value))
+        assert.equal(n, h.n)
+      end
     end
   end)
 end)
