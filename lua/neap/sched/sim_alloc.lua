@@ -54,12 +54,13 @@ end
 
 local function watch(a)
   local clock = a.cluster.clock
-  local due = math.min(a.expires, a.life_end, a.dies)
-  a.stop_timer = clock:after(math.max(0, due - clock:now()), a.on_timer)
+  a.due = math.min(a.expires, a.life_end, a.dies)
+  a.stop_timer = clock:after(math.max(0, a.due - clock:now()), a.on_timer)
 end
 
+-- A clock counts nanoseconds, so it may be a fraction of one short of `due`.
 local function on_timer(a)
-  local now = a.cluster.clock:now()
+  local now = math.max(a.due, a.cluster.clock:now())
   a.stop_timer = nil
   if now >= a.dies then
     finish(a, "dead", a.dies_of, a.dies_of .. " (simulated)")
