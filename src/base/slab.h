@@ -1,13 +1,15 @@
 /* Many things of one size without a header each: pages of them, and a list of
- * the free ones. Memory goes back only when the slab ends. */
+ * the free ones. Pages double, from 64 KiB to 2 MiB, where the system has pages
+ * of that size. Memory goes back only when the slab ends. */
 #ifndef NEAP_BASE_SLAB_H
 #define NEAP_BASE_SLAB_H
 
 #include <stddef.h>
 
 struct neap_slab {
-    size_t size; /* of one thing */
-    size_t used; /* how many are out */
+    size_t size;       /* of one thing */
+    size_t used;       /* how many are out */
+    size_t page_bytes; /* of the next page; 0: the smallest */
     void *page, *unused;
 };
 

@@ -132,8 +132,8 @@ static struct neap_demand *get_demand(struct neap_sched *sched,
     return demand;
 }
 
-struct neap_demand *neap_demand_get(struct neap_sched *sched,
-                                    const struct neap_task_spec *spec)
+static struct neap_demand *find_demand(struct neap_sched *sched,
+                                       const struct neap_task_spec *spec)
 {
     struct neap_demand wanted = {
         .need = spec->need,
@@ -147,6 +147,51 @@ struct neap_demand *neap_demand_get(struct neap_sched *sched,
 
     get_pools(sched, spec, &wanted);
     return get_demand(sched, &wanted);
+}
+
+static bool same_text(const char *text, const struct neap_word *word)
+{
+    return strcmp(text != NULL ? text : "", word->text) == 0;
+}
+
+static bool is_like(const struct neap_demand *demand,
+                    const struct neap_task_spec *spec)
+{
+    return neap_res_equal(&demand->need, &spec->need) &&
+           same_text(spec->name, demand->name) &&
+           same_text(spec->user, demand->user) &&
+           same_text(spec->run, demand->run) &&
+           clean_s(spec->expect_s) == demand->expect_s &&
+           clean_s(spec->timeout_s) == demand->timeout_s &&
+           demand->npool == 0 && demand->where == NULL;
+}
+
+/* Tasks come in crowds of a few kinds: a look at the last demand with the same
+ * first amounts saves looking up each name. Only for those without pools and
+ * facts. */
+static struct neap_demand **recent(struct neap_sched *sched,
+                                   const struct neap_res *need)
+{
+    uint64_t mixed = (uint64_t)need->v[NEAP_CPU] * 31 +
+                     (uint64_t)need->v[NEAP_MEM] +
+                     (uint64_t)need->v[NEAP_DISK] * 7;
+
+    return &sched->recent[mixed * UINT64_C(0x9e3779b97f4a7c15) >>
+                          (64 - NEAP_RECENT_BITS)];
+}
+
+struct neap_demand *neap_demand_get(struct neap_sched *sched,
+                                    const struct neap_task_spec *spec)
+{
+    struct neap_demand **last = recent(sched, &spec->need);
+    struct neap_demand *demand = *last;
+
+    if (demand != NULL && spec->npool == 0 && spec->where == NULL &&
+        is_like(demand, spec))
+        demand->refs++;
+    else
+        demand = *last = find_demand(sched, spec);
+    return demand;
 }
 
 void neap_demand_set_expect(struct neap_sched *sched,
@@ -173,8 +218,13 @@ void neap_demand_set_expect(struct neap_sched *sched,
 
 void neap_demand_unref(struct neap_sched *sched, struct neap_demand *demand)
 {
+    struct neap_demand **last;
+
     if (--demand->refs > 0)
         return;
+    last = recent(sched, &demand->need);
+    if (*last == demand)
+        *last = NULL;
     (void)neap_map_remove(&sched->demand_map, demand->hash, demand);
     release_names(sched, demand);
     neap_free(demand);

@@ -26,6 +26,7 @@
 
 enum {
     NEAP_VIEW_CLASSES_MAX = 1024, /* rows; later classes wait unseen */
+    NEAP_RECENT_BITS = 8,
     NEAP_KEPT_NAMES_MAX = 1024 /* with durations, although no task has them */
 };
 
@@ -325,6 +326,7 @@ struct neap_sched {
     int depth;     /* of enter */
 
     struct neap_map words, demand_map;
+    struct neap_demand *recent[1 << NEAP_RECENT_BITS]; /* by first amounts */
     uint32_t kept_words;
     struct neap_slab task_slab;
     struct neap_shared_err *last_err;

@@ -203,21 +203,22 @@ static void test_tree(void **state)
 
 static void test_slab(void **state)
 {
+    enum { MANY = 100000 }; /* enough for a page of each size */
+    static char *things[MANY];
     struct neap_slab slab;
-    char *things[3000];
 
     (void)state;
     neap_slab_init(&slab, 40);
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 3000; i++) {
+        for (int i = 0; i < MANY; i++) {
             things[i] = neap_slab_take(&slab);
             for (int k = 0; k < 40; k++) {
                 assert_int_equal(things[i][k], 0);
                 things[i][k] = (char)i;
             }
         }
-        assert_int_equal(slab.used, 3000);
-        for (int i = 0; i < 3000; i++) {
+        assert_int_equal(slab.used, MANY);
+        for (int i = 0; i < MANY; i++) {
             assert_int_equal(things[i][39], (char)i);
             neap_slab_give(&slab, things[i]);
         }
