@@ -3,6 +3,7 @@
 -- Every write goes through `taskdb.behind`: it is asynchronous, its failures
 -- are logged, and nothing in here changes what happens to a task.
 
+local digest = require "neap.sched.digest"
 local taskdb = require "neap.sched.taskdb"
 
 local record_keeper = {}
@@ -38,7 +39,7 @@ function Keeper:attempt_begins(record, alloc)
   self.db:create_task {
     id = row, run_id = record.run_id, flow_id = record.flow_id,
     ident = record.ident, attempt = record.attempt,
-    resources = record.resources, alloc_id = alloc and alloc.key,
+    resources = record.resources, alloc_id = alloc and alloc.taskdb_id,
     uri = not alloc and "local" or nil, start_time = self.clock:now(),
   }
   self.db:keep_task_alive(row, self.clock:now() + LEASE)
@@ -68,28 +69,37 @@ local function end_row(self, record, row, err)
       stdout = info.stdout, stderr = info.stderr, inspect = info.inspect,
     })
   end
-  self.db:set_task_complete(row, err and tostring(err), self.clock:now())
+  self.db:set_task_complete(row, err, self.clock:now())
 end
 
 --- An attempt is over.
 function Keeper:attempt_over(record, err)
   local row = record.taskdb and record.taskdb.task_id
-  if row and record.taskdb_open ~= false and self.timers[row] then
+  if row and self.timers[row] then
     end_row(self, record, row, err)
   end
 end
 
+-- The row of an alloc, whoever else writes into the same database.
+local function alloc_row(alloc)
+  return digest.of(("%s/%s/%.9f"):format(alloc.cluster, alloc.key,
+    alloc.created))
+end
+
 --- An alloc is there.
 function Keeper:alloc_live(alloc)
+  alloc.taskdb_id = alloc_row(alloc)
   self.db:start_alloc {
-    id = alloc.key, resources = alloc.total, pool_id = alloc.cluster,
+    id = alloc.taskdb_id, alloc_id = alloc.key, resources = alloc.total, pool_id = alloc.cluster,
     start_time = self.clock:now(),
   }
 end
 
 --- An alloc has ended.
 function Keeper:alloc_gone(alloc)
-  self.db:set_end_time(alloc.key, self.clock:now())
+  if alloc.taskdb_id then
+    self.db:set_end_time(alloc.taskdb_id, self.clock:now())
+  end
 end
 
 --- No timer of it runs any more; what was written is in the database.

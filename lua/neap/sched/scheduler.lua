@@ -186,7 +186,11 @@ end
 
 --- An attempt is over, whatever follows.
 function S:attempt_over(record, err)
-  self.keeper:attempt_over(record, err)
+  local ok, why = pcall(self.keeper.attempt_over, self.keeper, record, err)
+  if not ok then
+    self:log("error", "task %s: its end is not on record: %s", record.key,
+      tostring(why))
+  end
 end
 
 local function kind_of_end(err, result)
