@@ -123,6 +123,20 @@ describe("the examples", function()
     assert.equal(0, r.code, r.err)
   end)
 
+  it("simulate compares policies, the same in neap and in luajit", function()
+    local r = w:neap { "run", "-q", example "simulate.lua" }
+    assert.equal(0, r.code, r.err)
+    local allocs, cost = r.out:match "default +[%d.]+ +(%d+) +([%d.]+)"
+    local more, dearer = r.out:match "reflow +[%d.]+ +(%d+) +([%d.]+)"
+    assert.is_true(tonumber(allocs) > 0 and tonumber(cost) > 0, r.out)
+    assert.is_true(tonumber(allocs) < tonumber(more), r.out)
+    assert.is_true(tonumber(cost) < tonumber(dearer), r.out)
+    local again = w:start({ example "simulate.lua" }, { program = "luajit" })
+      :wait()
+    assert.equal(0, again.code, again.err)
+    assert.equal(r.out, again.out)
+  end)
+
   it("a priority policy of one's own decides the order", function()
     local start = "started in this order (ms): "
     local r = w:neap { "run", "--cpu", "1", example "custom_priority.lua" }
