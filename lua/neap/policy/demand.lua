@@ -120,19 +120,22 @@ local function next_class(bin, parts, tier)
 end
 
 -- The size of a bin. Of a shape without a limit it is what machines usually
--- have, less if that was refused; a larger task gets its own size.
-local function bin_size(row, shape, parts)
+-- have, or the largest task if that is more. After refusals it is less, and
+-- large tasks, which may be the cause, are not in the way of the first one.
+local function bin_size(row, shape, parts, tier)
   local size = vector(shape.res)
-  if shape.unbounded then
-    local need = { 0, 0 }
-    for _, part in ipairs(parts) do
-      if part.count > 0 and allowed(part, row) then
-        need = part.need
+  if not shape.unbounded then
+    return size
+  end
+  size[1], size[2] = USUAL_CPU / shape.shrink, USUAL_MEM / shape.shrink
+  for _, part in ipairs(parts) do
+    if part.count > 0 and part.priority <= tier and allowed(part, row) then
+      size[1] = math.max(size[1], part.need[1])
+      size[2] = math.max(size[2], part.need[2])
+      if shape.shrink > 1 then
         break
       end
     end
-    size[1] = math.max(USUAL_CPU / shape.shrink, need[1])
-    size[2] = math.max(USUAL_MEM / shape.shrink, need[2])
   end
   return size
 end
@@ -150,7 +153,7 @@ end
 -- urgent tier first, then what goes beside it.
 local function fill(row, shape, parts, priced, tier)
   local bin = { row = row, shape = shape, took = {} }
-  bin.size, bin.free, bin.used = bin_size(row, shape, parts), {}, {}
+  bin.size, bin.free, bin.used = bin_size(row, shape, parts, tier), {}, {}
   for k = 1, #bin.size do
     bin.free[k], bin.used[k] = bin.size[k], 0
   end
