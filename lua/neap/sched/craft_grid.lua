@@ -23,6 +23,7 @@ local space = require "neap.sched.craft_room"
 local craft_grid = {}
 
 local SIDE = 32
+local CELLS = SIDE * SIDE
 local FAILS_MAX = 8 -- cells that are tried in vain before a bin is full
 -- classes of a cell that are tried, with two labels and with more
 local TRIES_TWO, TRIES_MANY = 2, 16
@@ -69,16 +70,17 @@ local function place(need, size)
 end
 
 -- The cell of each class, and how many classes there are up to each cell.
-local function count_cells(g, items, cells, upto)
-  local a, b = items.a, items.b
+local function count_cells(items, cells, upto)
+  local a, b, size_a, size_b = items.a, items.b, items.size_a, items.size_b
   for i = 1, items.n do
-    local cell = place(a[i], g.size_a) * SIDE + place(b[i], g.size_b)
+    local cell = place(a[i], size_a) * SIDE + place(b[i], size_b)
     cells[i] = cell
     upto[cell] = upto[cell] + 1
   end
-  for cell = 1, SIDE * SIDE - 1 do
+  for cell = 1, CELLS - 1 do
     upto[cell] = upto[cell] + upto[cell - 1]
   end
+  upto[CELLS] = items.n
 end
 
 local function reorder(from, to, order, n)
@@ -89,15 +91,17 @@ end
 
 -- The items with the classes of a cell next to each other, so that they are
 -- together in the processor's cache as well.
-local function by_cell(g, items)
+-- @return items, and an array: the place before the first class of each cell
+local function by_cell(items)
   local n = items.n
   local cells = scratch.get("grid cells", "int32_t", n)
-  local upto = scratch.zeroed("grid upto", "int32_t", SIDE * SIDE)
+  local upto = scratch.zeroed("grid upto", "int32_t", CELLS)
   local order = scratch.get("grid order", "int32_t", n)
-  count_cells(g, items, cells, upto)
+  count_cells(items, cells, upto)
   for i = n, 1, -1 do
-    local at = upto[cells[i]]
-    order[at], upto[cells[i]] = i, at - 1
+    local cell = cells[i]
+    local at = upto[cell]
+    order[at], upto[cell] = i, at - 1
   end
   local columns = {}
   for k, column in ipairs(items.columns) do
@@ -107,16 +111,21 @@ local function by_cell(g, items)
   end
   local count = scratch.get("grid count", "double", n)
   reorder(items.count, count, order, n)
-  return items_of.name_columns { n = n, columns = columns, count = count }
+  return items_of.name_columns { n = n, columns = columns, count = count }, upto
 end
 
-local function add_all(g, items, p)
-  local a, b, head, link = items.a, items.b, p.head, p.link
-  for i = 1, items.n do
-    local x, y = place(a[i], g.size_a), place(b[i], g.size_b)
-    local cell = x * SIDE + y
-    link[i], head[cell] = head[cell], i
-    g.row[x] = bor(g.row[x], lshift(1, y))
+-- The lists of the cells: each class is followed by the next one.
+local function link_cells(g, p, n, before)
+  for i = 1, n do
+    p.link[i] = i + 1
+  end
+  for cell = 0, CELLS - 1 do
+    local first, last = before[cell] + 1, before[cell + 1]
+    if first <= last then
+      p.head[cell], p.link[last] = first, 0
+      local x = rshift(cell, 5)
+      g.row[x] = bor(g.row[x], lshift(1, band(cell, SIDE - 1)))
+    end
   end
 end
 
@@ -216,13 +225,14 @@ end
 -- @param items  of craft_items; each class needs something
 function craft_grid.pack(items)
   local g = new_grid(items)
-  items = by_cell(g, items)
+  local before
+  items, before = by_cell(items)
   local p = {
-    head = scratch.zeroed("grid head", "int32_t", SIDE * SIDE),
+    head = scratch.zeroed("grid head", "int32_t", CELLS),
     link = scratch.get("grid link", "int32_t", items.n),
     count = items.count, room = space.new(),
   }
-  add_all(g, items, p)
+  link_cells(g, p, items.n, before)
   open_bin(g, items, p.room)
   while g.left > 0 do
     if g.class > 0 then
