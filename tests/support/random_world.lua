@@ -56,8 +56,8 @@ local function make_scheduler(self)
     max_alloc_idle_time = d:pick { 0, 1, 30, 300 },
     drain_timeout = d:pick { 0, 0.05, 1 }, max_attempts = d:pick { 1, 3, 10 },
     min_alloc = d:pick { {}, { cpu = 1, mem = "1GiB" } },
-    packing = d:pick { "default", "default", "spread" },
-    priority = d:pick { "default", "default", "fifo" },
+    packing = people.pick_policy(self, "packing"),
+    priority = people.pick_policy(self, "priority"),
     stats_keep = 10000,
   }
   self.s:on("*", function(event)

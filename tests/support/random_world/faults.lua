@@ -80,9 +80,10 @@ function Faults:mode(method)
   return self.dice:pick(MODES[method])
 end
 
---- An error of any kind.
+--- An error of any kind. What has to be ended is not said to be gone.
 function Faults:error(method)
-  return errors.new(self.dice:pick(KINDS), "%s of a random world", method)
+  local kinds = (method == "kill" or method == "free") and UNSURE or KINDS
+  return errors.new(self.dice:pick(kinds), "%s of a random world", method)
 end
 
 --- Raise something.

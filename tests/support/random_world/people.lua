@@ -18,6 +18,16 @@ local function any_task(world)
   return #world.accepted > 0 and world.dice:pick(world.accepted).task
 end
 
+-- Policies other than the usual ones are rare: to check one when it is loaded
+-- takes longer than to live in a small world.
+local POLICIES = { packing = { "spread", "reflow" }, priority = { "fifo" } }
+
+--- The name of a policy of a kind.
+function people.pick_policy(world, kind)
+  return world.dice:chance(0.07) and world.dice:pick(POLICIES[kind])
+    or "default"
+end
+
 local acts = {}
 
 function acts.cancel(world)
@@ -40,10 +50,8 @@ function acts.priority(world)
 end
 
 function acts.swap(world)
-  local d = world.dice
-  local kind = d:pick { "packing", "priority" }
-  local name = kind == "packing" and d:pick { "default", "spread" }
-    or d:pick { "default", "fifo" }
+  local kind = world.dice:pick { "packing", "priority" }
+  local name = people.pick_policy(world, kind)
   local swapped, err = world.s:swap(kind, name)
   if not swapped or type(swapped.from) ~= "string"
     or type(swapped.to) ~= "string" then
