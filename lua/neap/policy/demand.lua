@@ -40,15 +40,39 @@ function methods.sum(self, name)
   return total
 end
 
+-- What pending requests will hold is given to the large first: the small fill
+-- what these leave, and what is left over is small, too.
+-- @return row of class → how many are not covered
+local function uncovered(v)
+  local left, rows, size = {}, {}, {}
+  for c = 0, v.nclasses - 1 do
+    left[c] = round.tasks[c].left
+    if left[c] > 0 then
+      local res = v._classes[c].res
+      rows[#rows + 1], size[c] = c, res.cpu + res.mem / GiB8 + res.gpu
+    end
+  end
+  table.sort(rows, function(a, b)
+    if size[a] ~= size[b] then
+      return size[a] > size[b]
+    end
+    return a < b
+  end)
+  for _, c in ipairs(rows) do
+    for p = 0, v.npending - 1 do
+      left[c] = left[c] > 0 and left[c] - round.cover(c, p, left[c]) or 0
+    end
+  end
+  return left
+end
+
 --- Classes with tasks left.
 -- @param covered  leave out what pending requests will hold
 function demand.left(covered)
   local v, parts, count = round.v, {}, 0
+  local open = covered and v.npending > 0 and uncovered(v)
   for c = 0, v.nclasses - 1 do
-    local left = round.tasks[c].left
-    for p = 0, covered and v.npending - 1 or -1 do
-      left = left > 0 and left - round.cover(c, p, left) or 0
-    end
+    local left = open and open[c] or round.tasks[c].left
     if left > 0 then
       count = count + left
       parts[#parts + 1] = { task = round.task(c), count = left, row = c }
