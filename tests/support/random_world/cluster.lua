@@ -116,7 +116,8 @@ end
 local function check_pace(self, shape)
   local now, run = self.world.clock:now(), self.runs[shape]
   if not run then
-    run = { first = now, last = now, instants = 1, not_before = now }
+    run = { first = now, last = now, instants = 1, not_before = now,
+      refused = now }
     self.runs[shape] = run
     return
   end
@@ -124,7 +125,7 @@ local function check_pace(self, shape)
     run.last, run.instants = now, run.instants + 1
   end
   local since = now - run.first
-  if now < run.not_before then
+  if now < run.not_before and now > run.refused then
     self.world:complain("cluster %s is asked for %s %g s too early after a "
       .. "refusal", self.name, shape, run.not_before - now)
   elseif run.instants > 10 + since / 4 then
@@ -136,7 +137,8 @@ end
 local function refused(self, shape, ctx)
   local run = self.runs[shape]
   if run and not ctx:done() then
-    run.not_before = self.world.clock:now() + 0.08
+    run.refused = self.world.clock:now()
+    run.not_before = run.refused + 0.08
   end
 end
 
