@@ -90,6 +90,14 @@ describe("a virtual clock", function()
     end)(clock:spawn(give, nil, false, nil, 7, nil):wait()))
   end)
 
+  it("does not begin what was resolved before", function()
+    local p = clock:spawn(note, "never")
+    assert.is_true(p:resolve("instead"))
+    assert.equal("instead", p:wait())
+    clock:advance(1)
+    assert.same({}, log)
+  end)
+
   it("calls at_rest when nothing else is ready, before time moves", function()
     clock:at_rest(function()
       note "rest"

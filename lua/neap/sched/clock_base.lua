@@ -95,15 +95,19 @@ end
 
 -- Timers and waiting ---------------------------------------------------------
 
-local function add_timer(clock, seconds, timer)
-  timer.time = clock:now_ns() + floor(seconds * 1e9 + 0.5)
+-- Made at its full size: the heap sets `order` and `index`.
+local function add_timer(clock, seconds, wakes, fn)
+  local timer = {
+    time = clock:now_ns() + floor(seconds * 1e9 + 0.5), order = 0, index = 0,
+    wakes = wakes, fn = fn, fired = false, promise = nil,
+  }
   clock.timers:add(timer)
   return timer
 end
 
 -- A timer that makes a coroutine or a mark ready.
 function Clock:wake_after(seconds, wakes)
-  return add_timer(self, seconds, { wakes = wakes, fired = false })
+  return add_timer(self, seconds, wakes)
 end
 
 --- Call `fn()` in a coroutine of its own after so many seconds.
@@ -113,7 +117,7 @@ end
 function Clock:after(seconds, fn)
   seconds = self.seconds(seconds, "clock:after")
   check_function(fn, "clock:after")
-  local timer, heap = add_timer(self, seconds, { fn = fn }), self.timers
+  local timer, heap = add_timer(self, seconds, nil, fn), self.timers
   return function()
     return heap:remove(timer)
   end

@@ -18,18 +18,15 @@ local create, resume, yield = coroutine.create, coroutine.resume,
 local FREE = {}
 
 --- A job that runs `fn(…)`.
+-- The arguments are kept where the results will be. One table of eight fields
+-- is all that a job costs, so it is made at its full size.
 function jobs.new(clock, fn, ...)
   local n = select("#", ...)
-  local job = setmetatable({
-    clock = clock, done = false, n = 0, fn = fn, argc = n,
+  local v1, v2 = ...
+  return setmetatable({
+    clock = clock, done = false, n = n, fn = fn, v1 = v1, v2 = v2,
+    rest = n > 2 and { ... } or nil, waiter = nil,
   }, promise.Promise)
-  if n > 0 then
-    job.a1, job.a2 = ...
-    if n > 2 then
-      job.args = { ... }
-    end
-  end
-  return job
 end
 
 -- What nobody is told of is raised where the clock is turned.
@@ -62,21 +59,24 @@ local function finish(job, ok, ...)
 end
 
 local function call(job, fn)
-  local n = job.argc
+  local n, v1, v2, rest = job.n, job.v1, job.v2, job.rest
   if n == 0 then
     return finish(job, xpcall(fn, describe))
   elseif n <= 2 then
-    return finish(job, xpcall(fn, describe, job.a1, job.a2))
+    job.v1, job.v2 = nil, nil
+    return finish(job, xpcall(fn, describe, v1, v2))
   end
-  return finish(job, xpcall(fn, describe, unpack(job.args, 1, n)))
+  job.v1, job.v2, job.rest = nil, nil, nil
+  return finish(job, xpcall(fn, describe, unpack(rest, 1, n)))
 end
 
--- The body of a pooled coroutine. Somebody else may resume it without a job.
+-- The body of a pooled coroutine. Somebody else may resume it without a job,
+-- or have resolved the promise before it began: then there is nothing to do.
 local function work(job)
   while true do
     local fn = job and job.fn
-    if fn then
-      job.fn = nil
+    if fn and not job.done then
+      job.fn = false
       call(job, fn)
     end
     job = yield(FREE)

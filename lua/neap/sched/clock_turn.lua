@@ -32,7 +32,7 @@ local function run_ready(clock, first)
   end
   if type(item) == "thread" then
     go_on(clock, item)
-  elseif item.argc then
+  elseif item.fn then
     start(clock, item)
   else
     item.woken = true

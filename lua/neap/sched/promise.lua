@@ -18,7 +18,9 @@ local running, yield = coroutine.running, coroutine.yield
 
 --- A promise of `clock`.
 function promise.new(clock)
-  return setmetatable({ clock = clock, done = false, n = 0 }, Promise)
+  return setmetatable({
+    clock = clock, done = false, n = 0, v1 = nil, v2 = nil, waiter = nil,
+  }, Promise)
 end
 
 local function add_waiter(p, waiter)
