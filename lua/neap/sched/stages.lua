@@ -273,9 +273,12 @@ end
 
 --- Let go of every reference that the attempt has taken. May be called again.
 function stages.unload(att)
-  if not att.inputs then -- the usual case costs nothing
-    return not att.held or unload_one(att, att,
-      att.result and att.result.fileset, att.exec.id)
+  if not att.inputs then -- the usual case needs no list
+    if not att.held then
+      return true
+    end
+    return unload_one(att, att, att.result and att.result.fileset,
+      att.exec.id)
   end
   return unload_all(att, references(att))
 end
