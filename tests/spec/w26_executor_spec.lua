@@ -54,19 +54,20 @@ local good = neap.task { name = "good", mem = "64MiB",
   cmd = "sleep 2; echo fine" }
 local bad = neap.task { name = "bad", mem = "64MiB",
   cmd = "head -c 400000000 /dev/zero | tail -c 390000000 | wc -c; sleep 1" }
-local ok, err = pcall(bad.await, bad)
-print(ok, err.code)
+local _, err = bad:try()
+print(err.kind)
 io.write(good:await().stdout:read())]]
-      assert.equal("false\tE_OOM\nfine\n", r.out, r.err)
+      assert.equal("E_OOM\nfine\n", r.out, r.err)
     end)
 
     it("survives a task that cannot start", function()
       local r = w:run [[
 local neap = require "neap"
 local bad = neap.task { cmd = { "./no-such-program" } }
-print((pcall(bad.await, bad)))
+print(bad:try())
 io.write(neap.task { cmd = "echo on" }:await().stdout:read())]]
-      assert.equal("false\non\n", r.out, r.err)
+      assert.matches("^nil\t.*no%-such%-program.*\non\n$", r.out, nil, nil,
+        r.err)
     end)
   end)
 end)
