@@ -147,7 +147,9 @@ function stages.verify(att)
   end
   for _, input in ipairs(att.inputs or {}) do
     local ok, err = att.alloc.object:verify(input.loaded)
-    if not ok and err ~= nil then
+    if att.stopping then
+      return nil, att.stopping -- the next one is nobody's business any more
+    elseif not ok and err ~= nil then
       return nil, call.failure(err, "verify")
     end
   end
