@@ -28,7 +28,7 @@ function alloc.new(world, cluster, id, total)
   local self = setmetatable({
     world = world, cluster = cluster, id = id, total = total,
     execs = {}, started = {}, -- by id of the attempt; in order
-    refs = {}, loading = {}, unloads = {}, -- by token
+    refs = {}, users = {}, loading = {}, unloads = {}, -- by token
     frees = {}, lease_end = world.clock:now() + 60,
   }, Alloc)
   if not world.calm and world.dice:chance(world.mortality) then
@@ -122,7 +122,7 @@ local function check_free(self, now)
   local last = self.frees[#self.frees]
   if not last then
     check_released(self)
-  elseif last.ok then
+  elseif last.ok and last.took < 10 then
     self.world:complain("alloc %s was freed twice", self.id)
   elseif not last.answered and now - last.at < 10 then
     self.world:complain("alloc %s was freed again after %g s", self.id,
@@ -136,7 +136,7 @@ function Alloc:free()
   local call = { at = now }
   self.frees[#self.frees + 1] = call
   return finally(function(ok, answer, err)
-    call.answered = true
+    call.answered, call.took = true, self.world.clock:now() - now
     call.ok = ok and (answer or err == nil) and true or false
   end, perform, self, "free", function()
     self.freed = true
@@ -148,7 +148,7 @@ end
 
 --- Take a reference in the name of `token`.
 function Alloc:refer(token, entry)
-  self.refs[token] = entry
+  self.refs[token], self.users[token] = entry, entry
 end
 
 --- Nothing that `entry`, a task that is done, used here is still held.
@@ -194,7 +194,7 @@ function Alloc:unload(_, token)
     return self:nothing()
   end
   self.unloads[token] = true
-  local entry = self.refs[token]
+  local entry = self.users[token]
   return perform(self, "unload", function()
     self.refs[token] = nil
     return true
