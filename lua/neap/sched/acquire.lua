@@ -25,7 +25,7 @@ end
 -- so already.
 function Context:on_cancel(fn)
   if self.cancelled then
-    self.clock:spawn(fn)
+    self.s:go(fn)
   else
     self[#self + 1] = fn
   end
@@ -143,7 +143,7 @@ function acquire.request(s, number)
     shape = wanted.shape, tasks = {}, ntasks = 0, total = wanted.min,
     requested = s.clock:now(), price = wanted.price,
     walltime = wanted.walltime,
-    context = setmetatable({ cancelled = false, clock = s.clock }, Context),
+    context = setmetatable({ cancelled = false, s = s }, Context),
   }
   s.allocs[number] = alloc
   s.requests = s.requests + 1
@@ -154,7 +154,7 @@ function acquire.request(s, number)
     index = wanted.index, walltime = wanted.walltime,
     shape = s.clusters[wanted.pool].menu and wanted.shape or nil,
   }
-  s.clock:spawn(ask, s, alloc, request)
+  s:go(ask, s, alloc, request)
 end
 
 local function give_up(s, alloc)
@@ -171,7 +171,7 @@ function acquire.cancel(s, alloc)
   end
   context.cancelled = true
   for i = 1, #context do
-    s.clock:spawn(context[i])
+    s:go(context[i])
   end
   if s.stopping then
     give_up(s, alloc)

@@ -162,7 +162,7 @@ function attempt.start(s, record, alloc)
   s.keeper:attempt_begins(record, alloc)
   task.move(record, state.staging)
   if not att.stopping then
-    s.clock:spawn(run, att)
+    s:go(run, att)
   end
 end
 

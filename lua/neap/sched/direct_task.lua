@@ -54,7 +54,7 @@ function direct_task.start(s, record)
   s.keeper:attempt_begins(record)
   task.move(record, state.running)
   s:emit("task.start", record)
-  s.clock:spawn(run, s, record)
+  s:go(run, s, record)
 end
 
 return direct_task

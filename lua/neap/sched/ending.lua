@@ -181,7 +181,7 @@ function ending.cancel(att, err)
     return -- it is on its way out, and the core knows what is wanted
   end
   stop(att, err)
-  att.clock:spawn(kill_and_end, att, err)
+  att.s:go(kill_and_end, att, err)
 end
 
 --- Its alloc is gone: nothing is left to clean up.

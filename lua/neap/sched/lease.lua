@@ -118,7 +118,7 @@ end
 
 --- Keep a granted alloc alive until it is given back. Returns at once.
 function lease.start(s, alloc)
-  s.clock:spawn(keep, s, alloc)
+  s:go(keep, s, alloc)
 end
 
 --- Is it still alive? Asks it now. Suspends.

@@ -49,7 +49,7 @@ function release.start(s, alloc)
   alloc.releasing = true
   lease.stop(alloc)
   s.freeing = s.freeing + 1
-  s.clock:spawn(free_alloc, s, alloc)
+  s:go(free_alloc, s, alloc)
 end
 
 --- The core has no alloc of that number any more; one that died is given back
@@ -74,7 +74,7 @@ end
 --- An alloc came that nobody wants. Returns at once.
 function release.stray(s, object)
   s.freeing = s.freeing + 1
-  s.clock:spawn(free_stray, s, object)
+  s:go(free_stray, s, object)
 end
 
 return release

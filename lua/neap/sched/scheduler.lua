@@ -70,6 +70,19 @@ function S:policy_name(kind)
   end
 end
 
+-- What nobody waits for must not fail in silence.
+local function guarded(s, fn, ...)
+  local ok, err = xpcall(fn, debug.traceback, ...)
+  if not ok then
+    s:log("error", "something failed that should not: %s", tostring(err))
+  end
+end
+
+--- Run fn(…) in a coroutine of its own; what it raises is logged.
+function S:go(fn, ...)
+  self.clock:spawn(guarded, self, fn, ...)
+end
+
 -- ---- turning --------------------------------------------------------------
 
 --- Something changed: there will be a turn in this instant.

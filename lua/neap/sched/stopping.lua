@@ -56,7 +56,7 @@ end
 
 --- Ask again whether what waits can ever be held. Returns at once.
 function stopping.readmit(s)
-  s.clock:spawn(readmit, s)
+  s:go(readmit, s)
 end
 
 -- ---- stop -----------------------------------------------------------------
