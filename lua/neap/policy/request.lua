@@ -68,12 +68,14 @@ local function answers(shape, wanted)
 end
 
 -- The row of the shape that is meant: by name, or the cheapest that holds
--- `min`.
+-- `min`; one that may not be asked for now only if there is no other.
 local function find(wanted)
-  local best, best_price
+  local best, best_price, closed
   for i = 0, round.v.nshapes - 1 do
     local shape = round.shape(i)
-    if answers(shape, wanted) then
+    if answers(shape, wanted) and shape.quota == 0 then
+      closed = closed or i
+    elseif answers(shape, wanted) then
       local price = shape.price > 0 and shape.price
         or shape.res.cpu + shape.res.mem / 2 ^ 33
       if not best or price < best_price then
@@ -81,7 +83,7 @@ local function find(wanted)
       end
     end
   end
-  return best or no_shape(wanted)
+  return best or closed or no_shape(wanted)
 end
 
 local function set_amounts(line, shape, min)
