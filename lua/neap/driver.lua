@@ -27,8 +27,10 @@ local ctx
 local call -- struct neap_policy_call: what C wants to know
 
 -- Handles are read by calls of small functions that the compiler inlines;
--- with the default of 15 a longer `cost` would not be compiled.
-jit_opt.start("loopunroll=200", "maxmcode=2048", "maxtrace=2000")
+-- with the default of 15 a longer `cost` would not be compiled. A trace costs
+-- as much as thousands of turns of a loop: only what stays hot becomes one.
+jit_opt.start("loopunroll=200", "maxmcode=2048", "maxtrace=2000",
+  "hotloop=300", "hotexit=60")
 
 --- Once in the life of the VM.
 -- @param opts  { cdef = text of the structs; pointers: call, label_get,
