@@ -1,8 +1,8 @@
 /* The reader is called whenever the connection can take bytes. When the log
  * has nothing more it suspends the connection; news of the run or the pulse
  * resume it. While tasks are queued a client cannot change what happens next,
- * so news may wait a few milliseconds for more of them: that spares both sides
- * a wake-up per task. */
+ * so news may wait for more of them, for no longer than people notice: that
+ * spares both sides a wake-up per task. */
 #include "app/engine/sse.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "sched/event_row.h"
 
 #define BLOCK    ((size_t)64 << 10)
-#define BATCH_MS 10
+#define BATCH_MS 50
 /* A comment now and then finds out that the client has gone. */
 #define PULSE_MS 5000
 
