@@ -43,6 +43,7 @@ struct neap_cgroup {
     enum neap_cgroup_mode mode;
     char *path[HIERARCHIES], *procs[HIERARCHIES];
     int64_t mem, cpu; /* as written; -1: not yet */
+    int events;       /* where the kernel counts its kills, open; -1: not yet */
     int64_t oom_kills;
 };
 
@@ -313,6 +314,7 @@ int neap_cgroup_open(struct neap_cgroups *groups, int number,
     group = NEAP_NEW(struct neap_cgroup);
     group->mode = groups->mode;
     group->mem = group->cpu = -1;
+    group->events = -1;
     for (int i = 0; i < HIERARCHIES && groups->agent[i] != NULL; i++) {
         group->path[i] = neap_format("%s/s%d", groups->agent[i], number);
         group->procs[i] = neap_format("%s/cgroup.procs", group->path[i]);
@@ -335,6 +337,8 @@ void neap_cgroup_close(struct neap_cgroup *group)
 {
     if (group == NULL)
         return;
+    if (group->events >= 0)
+        close(group->events);
     for (int i = 0; i < HIERARCHIES; i++) {
         if (group->path[i] != NULL)
             remove_group(group->path[i]);
@@ -400,6 +404,25 @@ int neap_cgroup_limit(struct neap_cgroup *group, int64_t mem, int64_t cpu,
     return 0;
 }
 
+/* The file is read after most tasks, so it stays open. */
+static void read_events(struct neap_cgroup *group, char *text, size_t size)
+{
+    ssize_t n = -1;
+
+    if (group->events < 0) {
+        char *path =
+            neap_format("%s/%s", group->path[0],
+                        group->mode == NEAP_CGROUP_V2 ? "memory.events"
+                                                      : "memory.oom_control");
+
+        group->events = open(path, O_RDONLY | O_CLOEXEC);
+        neap_free(path);
+    }
+    if (group->events >= 0)
+        n = pread(group->events, text, size - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+}
+
 int64_t neap_cgroup_oom_kills(struct neap_cgroup *group)
 {
     char text[1024];
@@ -408,10 +431,7 @@ int64_t neap_cgroup_oom_kills(struct neap_cgroup *group)
 
     if (group == NULL)
         return 0;
-    (void)read_file(group->path[0],
-                    group->mode == NEAP_CGROUP_V2 ? "memory.events"
-                                                  : "memory.oom_control",
-                    text, sizeof text);
+    read_events(group, text, sizeof text);
     at = strstr(text, "oom_kill ");
     total = at != NULL ? strtoll(at + strlen("oom_kill "), NULL, 10) : 0;
     more = total - group->oom_kills;
