@@ -8,8 +8,18 @@ local suggest = require "neap.suggest"
 
 local result = {}
 
-local Result = {}
-Result.__index = Result
+local Result, properties = {}, {}
+
+--- What most scripts never ask for is made when it is.
+function Result.__index(self, key)
+  local make = properties[key]
+  if not make then
+    return Result[key]
+  end
+  local value = make(rawget(self, "task"))
+  rawset(self, key, value)
+  return value
+end
 
 local function make_output(entry, row_output)
   local files = row_output and row_output.files
@@ -23,7 +33,7 @@ local function make_output(entry, row_output)
   return row_output and fileset.of_objects(entry.name, files or {})
 end
 
-local function output_table(task)
+function properties.out(task)
   local known, row = task.plan.output_of, task.row
   return setmetatable({}, { __index = function(self, name)
     local entry = known[name]
@@ -45,15 +55,21 @@ local function stream(object, name)
   return file.text(name, "")
 end
 
+function properties.stdout(task)
+  return stream(task.row.stdout, "stdout")
+end
+
+function properties.stderr(task)
+  return stream(task.row.stderr, "stderr")
+end
+
 --- The Result of a task whose row is there.
 function result.new(task)
   local row = task.row
   return setmetatable({
-    task = task, out = output_table(task),
-    stdout = stream(row.stdout, "stdout"),
-    stderr = stream(row.stderr, "stderr"),
-    exit = row.exit or 0, signal = row.signal, runtime = row.runtime,
-    queued = row.queued, staged_bytes = row.staged_bytes or 0,
+    task = task, exit = row.exit or 0, signal = row.signal,
+    runtime = row.runtime, queued = row.queued,
+    staged_bytes = row.staged_bytes or 0,
     cached = row.cached or false, attempt = row.attempt, alloc = row.alloc,
     node = row.node, usage = row.usage or {},
   }, Result)
