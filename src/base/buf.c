@@ -62,7 +62,11 @@ void neap_buf_puts(struct neap_buf *buf, const char *text)
 
 void neap_buf_putc(struct neap_buf *buf, char c)
 {
-    neap_buf_append(buf, &c, 1);
+    char *at = neap_buf_reserve(buf, 1);
+
+    at[0] = c;
+    at[1] = '\0';
+    buf->len++;
 }
 
 void neap_buf_printf(struct neap_buf *buf, const char *format, ...)

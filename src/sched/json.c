@@ -4,6 +4,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Does it stand in JSON as it is? (ASCII without controls and escapes) */
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+static size_t plain_length(const char *text, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && is_plain((unsigned char)text[n]))
+        n++;
+    return n;
+}
+
+/* "text" as one piece; nearly all are plain. */
+static void put_plain(struct neap_buf *out, const char *text, size_t len)
+{
+    char *at = neap_buf_reserve(out, len + 2);
+
+    at[0] = '"';
+    memcpy(at + 1, text, len);
+    at[len + 1] = '"';
+    at[len + 2] = '\0';
+    out->len += len + 2;
+}
+
 static void begin(struct neap_json *json, const char *key)
 {
     if (json->comma)
@@ -82,14 +109,18 @@ void neap_json_strn(struct neap_json *json, const char *key, const char *text,
                     size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
-    size_t from = 0, at = 0;
+    size_t from = 0, at = plain_length(text, len);
 
     begin(json, key);
+    if (at == len) {
+        put_plain(json->out, text, len);
+        return;
+    }
     neap_buf_putc(json->out, '"');
     while (at < len) {
         size_t n = 1;
 
-        if (s[at] >= 0x20 && s[at] < 0x7F && s[at] != '"' && s[at] != '\\') {
+        if (is_plain(s[at])) {
             at++;
             continue;
         }
