@@ -1,7 +1,8 @@
 /* Between the agent and its shims.
  *
  * A shim is started as `neap-shim SLOT [PROCS…]` with a stream socket as
- * descriptor 3: SLOT is its directory, PROCS are files of control groups that
+ * descriptor 3 and /dev/null as descriptor 0, the stdin of tasks that have
+ * none: SLOT is its directory, PROCS are files of control groups that
  * it joins by writing "0"; only the first has to work. It runs one task at a
  * time. Both ends are of the same build, so that messages are plain structs.
  *
@@ -37,8 +38,8 @@ enum {
     NEAP_SHIM_FINISH = 2 /* should the agent die, let the task end by itself */
 };
 
-/* Behind it: argc strings, envc strings, the path of stdin; each with NUL.
- * Paths are relative to SLOT/w. */
+/* Behind it: argc strings, envc strings, the path of stdin (empty: none); each
+ * with NUL. Paths are relative to SLOT/w. */
 struct neap_shim_run {
     struct neap_shim_head head;
     uint32_t flags;

@@ -133,7 +133,7 @@ static int spawn(struct neap_slot *slot, int fd, struct neap_err *err)
     int number;
 
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, fd, NEAP_SHIM_FD);
     posix_spawnattr_init(&attr);
     set_signals(&attr);
@@ -230,11 +230,10 @@ static void put_string(struct neap_buf *out, const char *text)
     neap_buf_append(out, text, strlen(text) + 1);
 }
 
-/* Relative to the work directory. */
+/* Relative to the work directory; empty: none. */
 static const char *stdin_path(const struct neap_msg *run)
 {
-    return run->stdin_input >= 0 ? run->input[run->stdin_input].place
-                                 : "/dev/null";
+    return run->stdin_input >= 0 ? run->input[run->stdin_input].place : "";
 }
 
 static void put_run(struct neap_slot *slot, const struct neap_msg *run,

@@ -8,7 +8,7 @@
  * task is killed or, if so ordered, allowed to finish; then the shim ends.
  *
  * SIGCHLD is blocked but while ppoll waits, so nothing is missed and no
- * descriptor is needed per task.
+ * descriptor is needed per task. An idle shim has no child and waits in recv.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -268,7 +268,7 @@ static void unpack(struct shim *shim, char *text, const char *end,
     if (envc == 0)
         *at++ = NULL;
     *at = NULL;
-    start->stdin_path = text < end ? text : "/dev/null";
+    start->stdin_path = text < end && *text != '\0' ? text : NULL;
 }
 
 static void run(struct shim *shim, char *message, size_t size)
@@ -368,7 +368,7 @@ static void on_readable(struct shim *shim)
 
     need_room(shim);
     n = recv(NEAP_SHIM_FD, shim->in + shim->have, shim->room - shim->have,
-             MSG_DONTWAIT);
+             shim->busy ? MSG_DONTWAIT : 0);
     if (n > 0) {
         shim->have += (size_t)n;
         handle(shim);
@@ -381,17 +381,26 @@ static void on_readable(struct shim *shim)
     }
 }
 
+/* Of the agent or of a child. */
+static void wait_for_news(struct shim *shim, const sigset_t *waiting)
+{
+    struct pollfd fd = { shim->gone ? -1 : NEAP_SHIM_FD, POLLIN, 0 };
+    struct timespec sweep = { 0, SWEEP_MS * 1000000L };
+    int n = ppoll(&fd, 1, shim->kill ? &sweep : NULL, waiting);
+
+    if (n > 0)
+        on_readable(shim);
+    else
+        advance(shim);
+}
+
 static void serve(struct shim *shim, const sigset_t *waiting)
 {
     while (!shim->gone || shim->busy) {
-        struct pollfd fd = { shim->gone ? -1 : NEAP_SHIM_FD, POLLIN, 0 };
-        struct timespec sweep = { 0, SWEEP_MS * 1000000L };
-        int n = ppoll(&fd, 1, shim->kill ? &sweep : NULL, waiting);
-
-        if (n > 0)
+        if (shim->busy)
+            wait_for_news(shim, waiting);
+        else /* there is no child: only the agent can say more */
             on_readable(shim);
-        else
-            advance(shim);
     }
 }
 

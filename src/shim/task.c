@@ -38,10 +38,12 @@ static int prepare(const struct neap_shim_start *start)
         return NEAP_SHIM_STEP_LOGS;
     if (chdir("w") < 0)
         return NEAP_SHIM_STEP_DIR;
-    in = open(start->stdin_path, O_RDONLY | O_CLOEXEC);
-    if (in < 0)
-        return NEAP_SHIM_STEP_STDIN;
-    redirect(in, 0);
+    if (start->stdin_path != NULL) {
+        in = open(start->stdin_path, O_RDONLY | O_CLOEXEC);
+        if (in < 0)
+            return NEAP_SHIM_STEP_STDIN;
+        redirect(in, 0);
+    }
     redirect(out, 1);
     redirect(err, 2);
     if (start->fsize > 0)

@@ -7,7 +7,7 @@
 
 struct neap_shim_start {
     char **argv, **env;
-    const char *stdin_path; /* relative to w */
+    const char *stdin_path; /* relative to w; NULL: ours */
     uint64_t fsize;         /* 0: no limit */
     int step, number;       /* out: what failed, and errno */
 };
