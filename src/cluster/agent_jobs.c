@@ -52,9 +52,6 @@ static struct neap_job *find_job(struct agent *agent, const char *task,
 
 static void tell_job(struct agent *agent, const struct neap_job *job, int type)
 {
-    const char *dir = neap_slot_dir(job->slot);
-    char *out_path = neap_format("%s/out", dir);
-    char *err_path = neap_format("%s/err", dir);
     struct neap_msg msg;
 
     neap_msg_init(&msg, type);
@@ -63,12 +60,10 @@ static void tell_job(struct agent *agent, const struct neap_job *job, int type)
     msg.pid = neap_slot_pid(job->slot);
     msg.at_ns = neap_clock_wall_ns();
     if (type == NEAP_MSG_STARTED) {
-        msg.out_path = out_path;
-        msg.err_path = err_path;
+        msg.out_path = neap_slot_out(job->slot);
+        msg.err_path = neap_slot_err(job->slot);
     }
     neap_link_send_lazy(agent->link, &msg);
-    neap_free(out_path);
-    neap_free(err_path);
 }
 
 void neap_agent_on_started(void *ctx, struct neap_job *job)

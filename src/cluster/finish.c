@@ -115,24 +115,20 @@ static void take_logs(struct neap_finish *f)
 {
     bool ok = success(f);
     bool keep = f->run->keep_logs == 2 || (f->run->keep_logs == 1 && !ok);
-    char *out = neap_format("%s/out", f->dir);
-    char *err = neap_format("%s/err", f->dir);
     struct neap_err why;
 
-    add_exec_line(f, err);
+    add_exec_line(f, f->err_path);
     if (!ok && f->ended.err_size > 0)
-        f->tail = neap_tail_file(err);
+        f->tail = neap_tail_file(f->err_path);
     if (!ok)
         add_disk_line(f);
-    if (take_log(f, out, f->ended.out_size,
+    if (take_log(f, f->out_path, f->ended.out_size,
                  keep || (ok && stdout_is_output(f->run)), &f->out,
                  f->out_digest, &why) < 0)
         worse(f, NEAP_END_STORE, &why);
-    if (take_log(f, err, f->ended.err_size, keep, &f->err, f->err_digest,
-                 &why) < 0)
+    if (take_log(f, f->err_path, f->ended.err_size, keep, &f->err,
+                 f->err_digest, &why) < 0)
         worse(f, NEAP_END_STORE, &why);
-    neap_free(out);
-    neap_free(err);
 }
 
 /* stdout as an output: the log, or the empty object. */
@@ -156,7 +152,7 @@ static int collect_stdout(struct neap_finish *f, const struct neap_output *decl,
     return 0;
 }
 
-static void collect(struct neap_finish *f, const char *work)
+static void collect(struct neap_finish *f)
 {
     const struct neap_msg *run = f->run;
     struct neap_err why;
@@ -173,7 +169,8 @@ static void collect(struct neap_finish *f, const char *work)
         if (decl->kind == NEAP_OUTPUT_STDOUT)
             rc = collect_stdout(f, decl, &f->output[i], &why);
         else
-            rc = neap_collect_output(f->repo, work, decl, &f->output[i], &why);
+            rc = neap_collect_output(f->repo, f->work, decl, &f->output[i],
+                                     &why);
         if (rc < 0) {
             f->output_name = decl->name;
             worse(f,
@@ -198,29 +195,26 @@ static void restore_work(const char *work)
 }
 
 /* As a new slot has it: an empty w with an empty tmp. */
-static void clear_work(struct neap_finish *f, const char *work)
+static void clear_work(struct neap_finish *f)
 {
-    char *tmp = neap_format("%s/tmp", work);
+    char *tmp = neap_format("%s/tmp", f->work);
 
-    if (chmod(work, 0700) < 0 || neap_folder_remove(work, false, NULL) < 0 ||
-        mkdir(tmp, 0700) < 0)
+    if (chmod(f->work, 0700) < 0 ||
+        neap_folder_remove(f->work, false, NULL) < 0 || mkdir(tmp, 0700) < 0)
         f->broken = true;
     neap_free(tmp);
 }
 
 void neap_finish_do(struct neap_finish *f)
 {
-    char *work = neap_format("%s/w", f->dir);
-
     if (f->ended.used) {
-        restore_work(work);
-        f->disk_used = neap_folder_size(work, 0);
+        restore_work(f->work);
+        f->disk_used = neap_folder_size(f->work, 0);
     }
     take_logs(f);
-    collect(f, work);
+    collect(f);
     if (f->ended.used)
-        clear_work(f, work);
-    neap_free(work);
+        clear_work(f);
 }
 
 void neap_finish_deinit(struct neap_finish *f)

@@ -9,7 +9,7 @@
 struct neap_finish {
     /* in, borrowed: */
     struct neap_repo *repo;
-    const char *dir; /* of the slot */
+    const char *dir, *work, *out_path, *err_path; /* of the slot */
     const struct neap_msg *run;
     struct neap_shim_ended ended;
     struct neap_verdict verdict; /* may get worse: OUTPUT, STORE */

@@ -189,6 +189,9 @@ struct neap_job *neap_job_create(const struct neap_job_env *env,
     job->seen.disk_limit = neap_taskenv_need(&job->run, "disk") > 0;
     job->finish.repo = env->repo;
     job->finish.dir = neap_slot_dir(slot);
+    job->finish.work = neap_slot_work(slot);
+    job->finish.out_path = neap_slot_out(slot);
+    job->finish.err_path = neap_slot_err(slot);
     job->finish.run = &job->run;
     neap_slot_set_owner(slot, job);
     return job;

@@ -18,7 +18,7 @@
 
 struct neap_slot {
     const struct neap_slot_options *options;
-    char *dir, *work;
+    char *dir, *work, *out, *err;
     struct neap_cgroup *group;
     struct neap_stream *stream; /* NULL once the shim has gone */
     pid_t pid;
@@ -44,6 +44,16 @@ const char *neap_slot_dir(const struct neap_slot *slot)
 const char *neap_slot_work(const struct neap_slot *slot)
 {
     return slot->work;
+}
+
+const char *neap_slot_out(const struct neap_slot *slot)
+{
+    return slot->out;
+}
+
+const char *neap_slot_err(const struct neap_slot *slot)
+{
+    return slot->err;
 }
 
 pid_t neap_slot_pid(const struct neap_slot *slot)
@@ -174,6 +184,8 @@ int neap_slot_open(const struct neap_slot_options *options, int number,
     slot->options = options;
     slot->dir = neap_format("%s/s%d", options->work, number);
     slot->work = neap_format("%s/w", slot->dir);
+    slot->out = neap_format("%s/out", slot->dir);
+    slot->err = neap_format("%s/err", slot->dir);
     rc = make_folders(slot, err);
     if (rc == 0)
         rc = neap_cgroup_open(options->groups, number, &slot->group, err);
@@ -222,6 +234,8 @@ void neap_slot_close(struct neap_slot *slot)
     (void)neap_folder_remove(slot->dir, true, NULL);
     neap_free(slot->dir);
     neap_free(slot->work);
+    neap_free(slot->out);
+    neap_free(slot->err);
     neap_free(slot);
 }
 

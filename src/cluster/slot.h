@@ -46,6 +46,8 @@ void neap_slot_set_owner(struct neap_slot *slot, void *owner);
 void *neap_slot_owner(const struct neap_slot *slot);
 const char *neap_slot_dir(const struct neap_slot *slot);  /* absolute */
 const char *neap_slot_work(const struct neap_slot *slot); /* its w */
+const char *neap_slot_out(const struct neap_slot *slot);  /* its out */
+const char *neap_slot_err(const struct neap_slot *slot);  /* its err */
 pid_t neap_slot_pid(const struct neap_slot *slot);        /* of the shim */
 struct neap_cgroup *neap_slot_group(struct neap_slot *slot);
 /* SLOT/w was made anew, or emptied. */
