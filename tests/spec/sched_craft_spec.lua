@@ -3,6 +3,7 @@ local craft = require "neap.sched.craft"
 local errors = require "neap.sched.errors"
 local grid = require "neap.sched.craft_grid"
 local items_of = require "neap.sched.craft_items"
+local room = require "neap.sched.craft_room"
 
 local GiB = 2 ^ 30
 
@@ -157,6 +158,35 @@ describe("crafting", function()
     end
     list[601] = R { mem = 3 * math.floor(2 ^ 53 / 3) }
     assert.equal(200, craft(list).width)
+  end)
+
+  it("lets into a bin what fits to the last part", function()
+    local labels = { "cpu", "mem", "disk", "gpu", "x", "y" }
+    for used = 1, #labels do
+      local small, bin, map = {}, {}, {}
+      for k = 1, used do
+        small[labels[k]], bin[labels[k]] = 3, 10
+      end
+      local items = items_of.collect({ R(small), R(bin) }, R {})
+      local left = room.new()
+      room.fill(left, items)
+      assert.is_true(room.fits(left, items, 2))
+      assert.equal(3, room.times(left, items, 1, 9))
+      room.take(left, items, 1, 3)
+      assert.is_false(room.fits(left, items, 1))
+      for k = 1, used do -- one label alone is short
+        for j = 1, used do
+          map[labels[j]] = j == k and 4 or 3
+        end
+        items = items_of.collect({ R(small), R(map), R(bin) }, R {})
+        room.fill(left, items)
+        room.take(left, items, 1, 2)
+        assert.is_true(room.fits(left, items, 2))
+        room.take(left, items, 2, 1)
+        assert.is_false(room.fits(left, items, 1))
+        assert.equal(0, room.times(left, items, 2, 5))
+      end
+    end
   end)
 
   it("is exact in bins of many kinds", function()

@@ -44,13 +44,10 @@ function craft_room.fits(room, items, i)
     and (not items.more[1] or more_fit(items.more, i))
 end
 
--- How often a need fits in a room, at most n.
+-- How often a need fits in a room, at most n. Whole numbers up to 2^53 have
+-- quotients that are not rounded up to the next whole number.
 local function often(need, free, n)
-  if need * n <= free then
-    return n
-  end
-  n = floor(free / need)
-  return n * need > free and n - 1 or n -- the quotient may be rounded up
+  return need * n <= free and n or floor(free / need)
 end
 
 --- How many of class i fit, at most n.
