@@ -38,6 +38,7 @@ jit_opt.start("loopunroll=200", "maxmcode=2048", "maxtrace=2000",
 function driver.setup(opts)
   view.declare(opts.cdef)
   view.set_label_get(opts.label_get)
+  view.set_local_bytes(opts.local_bytes)
   round.set_plan_add(opts.plan_add)
   call = ffi.cast("struct neap_policy_call *", opts.call)
   context.call = call

@@ -75,6 +75,7 @@ void neap_alloc_destroy(struct neap_alloc *alloc)
 {
     neap_list_remove(&alloc->link);
     neap_list_remove(&alloc->idle);
+    neap_holding_deinit(&alloc->holding);
     neap_free(alloc);
 }
 
@@ -288,6 +289,11 @@ void neap_sched_each_alloc(struct neap_sched *sched, neap_alloc_each_fn fn,
         fn(ctx, all[i]);
     neap_free(all);
     neap_sched_leave(sched);
+}
+
+void neap_alloc_holds(struct neap_alloc *alloc, uint64_t key)
+{
+    neap_holding_add(&alloc->holding, key);
 }
 
 const char *neap_alloc_id(const struct neap_alloc *alloc)

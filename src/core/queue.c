@@ -54,7 +54,8 @@ static bool same_class(const void *item, const void *key)
     int nkeys = a->by_seq ? a->nkeys - 1 : a->nkeys;
 
     return a->demand == b->demand && a->avoid == b->avoid &&
-           a->nkeys == b->nkeys && a->by_seq == b->by_seq &&
+           a->data == b->data && a->nkeys == b->nkeys &&
+           a->by_seq == b->by_seq &&
            memcmp(a->key, b->key, (size_t)nkeys * sizeof(a->key[0])) == 0;
 }
 
@@ -62,7 +63,7 @@ static uint64_t hash_class(const struct neap_class *cls)
 {
     int nkeys = cls->by_seq ? cls->nkeys - 1 : cls->nkeys;
     uint64_t hash = neap_hash(&cls->demand, sizeof(cls->demand),
-                              cls->avoid + 64u * (unsigned)nkeys);
+                              cls->data + cls->avoid + 64u * (unsigned)nkeys);
 
     return neap_hash(cls->key, (size_t)nkeys * sizeof(cls->key[0]), hash);
 }
@@ -312,6 +313,8 @@ static void classify(struct neap_sched *sched, struct neap_task *task)
 
     find_keys(sched, task, &wanted);
     wanted.avoid = avoided(sched, task);
+    if (task->data != NULL && sched->nclasses < NEAP_DATA_CLASSES_MAX)
+        wanted.data = task->data->hash;
     cls = get_class(sched, &wanted);
     neap_list_remove(&task->link);
     insert_by_seq(cls, task);

@@ -40,6 +40,7 @@ struct neap_alloc;
 struct neap_shape;
 struct neap_strmap; /* core/strmap.h: a small sorted map of strings */
 struct neap_wants;  /* core/wants.h: values that a fact may have */
+struct neap_datum;  /* core/data.h: a piece of data and its size */
 
 enum neap_task_state {
     NEAP_TASK_INIT,
@@ -72,6 +73,8 @@ struct neap_task_spec {
     double expect_s, timeout_s; /* 0: unknown, none */
     double rank, input_bytes;
     int depth, ninputs;
+    const struct neap_datum *data;    /* what it reads (core/data.h); copied */
+    int ndata;                        /* 0: not said */
     const struct neap_strmap *labels; /* copied; NULL: none */
     const struct neap_wants *where;   /* node facts it needs; copied */
     const char *const *pool;          /* only these pools; copied */
@@ -134,6 +137,9 @@ const struct neap_res *neap_alloc_free(const struct neap_alloc *alloc);
 int neap_alloc_ntasks(const struct neap_alloc *alloc);
 int64_t neap_alloc_since_ns(const struct neap_alloc *alloc);
 int64_t neap_alloc_idle_since_ns(const struct neap_alloc *alloc);
+/* The alloc has the data of this key now: policies may prefer it for tasks that
+ * read them. */
+void neap_alloc_holds(struct neap_alloc *alloc, uint64_t key);
 void *neap_alloc_owner(const struct neap_alloc *alloc);
 void neap_alloc_set_owner(struct neap_alloc *alloc, void *owner);
 

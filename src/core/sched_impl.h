@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "base/slab.h"
 #include "base/tree.h"
+#include "core/data.h"
 #include "core/durations.h"
 #include "core/sched.h"
 #include "core/strmap.h"
@@ -27,6 +28,10 @@
 enum {
     NEAP_VIEW_CLASSES_MAX = 1024, /* rows; later classes wait unseen */
     NEAP_RECENT_BITS = 8,
+    /* So many classes may there be because of what tasks read; then tasks that
+     * read different things are in one class again, for a policy sees no more
+     * than NEAP_VIEW_CLASSES_MAX. */
+    NEAP_DATA_CLASSES_MAX = 256,
     NEAP_KEPT_NAMES_MAX = 1024 /* with durations, although no task has them */
 };
 
@@ -88,6 +93,7 @@ struct neap_task {
     struct neap_alloc *alloc; /* while STAGING or RUNNING */
     struct neap_shared_err *err;
     struct neap_strmap *labels;
+    struct neap_data *data; /* NULL: not said */
     char *id;
     void *owner;
     int64_t since_ns;
@@ -184,6 +190,7 @@ struct neap_alloc {
     struct neap_sched *sched;
     struct neap_shape *shape;
     struct neap_res total, free;
+    struct neap_holding holding;
     int64_t since_ns;
     int64_t born_ns; /* requested, then granted */
     int64_t idle_since_ns, life_end_ns;
@@ -243,6 +250,7 @@ struct neap_class {
     bool stale;     /* count or first task are not those of its row */
     int row;        /* in the view, when it was last written; -1: never */
     uint32_t avoid; /* no task of it may go to this alloc */
+    uint64_t data;  /* hash of what its tasks read; 0: of no matter */
     uint32_t count;
     uint32_t may_version; /* of `may`: of the view's rows */
     uint8_t *may; /* NULL: everywhere; rows of allocs, pending, shapes */

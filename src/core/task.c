@@ -87,6 +87,11 @@ struct neap_task *neap_task_create(struct neap_sched *sched,
     task->input_bytes = spec->input_bytes;
     task->depth = spec->depth;
     task->ninputs = spec->ninputs;
+    task->data = neap_data_create(spec->data, spec->ndata);
+    if (task->data != NULL) {
+        task->input_bytes = task->data->bytes;
+        task->ninputs = task->data->count;
+    }
     task->attempt = 1;
     task->refs = 1;
     return task;
@@ -108,6 +113,7 @@ void neap_task_unref(struct neap_task *task)
     assert(neap_list_empty(&task->link));
     neap_task_clear_err(task);
     neap_strmap_destroy(task->labels);
+    neap_data_destroy(task->data);
     neap_free(task->id);
     neap_demand_unref(sched, task->demand);
     neap_slab_give(&sched->task_slab, task);

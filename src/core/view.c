@@ -479,3 +479,16 @@ void neap_view_deinit(struct neap_view_store *store)
     neap_free(store->shapes);
     neap_free(store->open);
 }
+
+/* ---- locality ---- */
+
+double neap_view_local_bytes(const struct neap_class_view *task,
+                             const struct neap_alloc_view *alloc)
+{
+    const struct neap_class *cls = task->handle;
+    const struct neap_alloc *there = alloc->handle;
+
+    if (cls == NULL || there == NULL || neap_class_head(cls)->data == NULL)
+        return task->input_bytes;
+    return neap_holding_bytes(&there->holding, neap_class_head(cls)->data);
+}

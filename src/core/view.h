@@ -122,4 +122,10 @@ struct neap_plan {
 };
 /* cdef end */
 
+/* Bytes that the first task of a class reads and an alloc (or a request: none)
+ * already has. For whom nobody has said what it reads: all of its input, as on
+ * one machine. */
+double neap_view_local_bytes(const struct neap_class_view *task,
+                             const struct neap_alloc_view *alloc);
+
 #endif

@@ -57,9 +57,16 @@ local misnomers = {
 
 local label_rows = {} -- name of a resource -> its row in `other`
 local label_get -- function pointer: value of a label
+local local_bytes -- function pointer: what an alloc has of a task's inputs
+
+--- @param fn  pointer of the C function neap_view_local_bytes
+function view.set_local_bytes(fn)
+  local_bytes = ffi.cast("double (*)(const struct neap_class_view *, "
+    .. "const struct neap_alloc_view *)", fn)
+end
 
 --- Tell how labels are looked up and which resources there are.
--- @param get    pointer of a C function (map, name) -> text or NULL
+-- @param get  pointer of the C function (labels, name) -> text or NULL
 function view.set_label_get(get)
   label_get = ffi.cast("const char *(*)(const void *, const char *)", get)
 end
@@ -241,11 +248,19 @@ local function shape_fields(t)
   return fields
 end
 
--- On one machine every input is local; which blobs an alloc has is not known.
 local alloc_methods = {
-  local_bytes = function(_, task)
-    return task.input_bytes
+  --- Bytes of the task's inputs that the alloc has already.
+  local_bytes = function(self, task)
+    if not ffi.istype(view.task, task) then
+      error("alloc:local_bytes(task) takes a task of the view", 2)
+    end
+    local n = view.round.n
+    if self._round ~= n or task._round ~= n then
+      stale("task or alloc")
+    end
+    return local_bytes(task._p, self._p)
   end,
+  -- which single blobs an alloc has is not told to policies
   has = function()
     return false
   end,

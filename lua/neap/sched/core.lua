@@ -128,6 +128,11 @@ local function add_rare(self, t)
       lib.neap_face_pair(self.page, key, tostring(value))
     end
   end
+  if t.data then
+    for i = 1, #t.data, 2 do
+      lib.neap_face_datum(self.page, t.data[i], t.data[i + 1])
+    end
+  end
   if t.pool then
     for _, name in ipairs(t.pool) do
       lib.neap_face_pool(self.page, name)
@@ -138,7 +143,8 @@ end
 --- A task that is not submitted yet.
 -- @param t  res: what it needs; name, user, run: texts; priority: low first
 --   (0); expect, timeout: seconds; labels: map of texts; pool: list of the
---   pools it may use (all); slot: your number, comes back in operations
+--   pools it may use (all); data: list of key, bytes, key, bytes … of what it
+--   reads (`holds`); slot: your number, comes back in operations
 -- @return handle, until `unref`; or nil and an error if the core cannot hold
 --   its amounts
 function Core:task(t)
@@ -150,7 +156,7 @@ function Core:task(t)
       return nil, err
     end
   end
-  if t.labels or t.pool then
+  if t.labels or t.pool or t.data then
     add_rare(self, t)
   end
   return lib.neap_face_task(self.page, res, t.name, t.user, t.run,
@@ -333,6 +339,12 @@ end
 
 function Core:released(alloc, now)
   return lib.neap_face_released(self.page, alloc, now) ~= 0
+end
+
+--- It has something that tasks read.
+-- @param key  a number as in `data` of a task
+function Core:holds(alloc, key)
+  return lib.neap_face_holds(self.page, alloc, key) ~= 0
 end
 
 --- @return what is free on it, or nil

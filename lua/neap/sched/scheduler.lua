@@ -11,6 +11,7 @@ local core = require "neap.sched.core"
 local errors = require "neap.sched.errors"
 local events = require "neap.sched.events"
 local lease = require "neap.sched.lease"
+local locality = require "neap.sched.locality"
 local menu = require "neap.sched.menu"
 local operations = require "neap.sched.operations"
 local record_keeper = require "neap.sched.record_keeper"
@@ -167,7 +168,8 @@ function S:hand_over(record, pools)
   local handle, err = self.core:task {
     res = record.resources, name = record.ident, run = record.run_id,
     priority = record.priority, expect = record.expected_duration,
-    labels = record.labels, pool = pools, slot = slot_for(self, record),
+    labels = record.labels, pool = pools,
+    data = locality.of_args(record.config.args), slot = slot_for(self, record),
   }
   if not handle then
     free_slot(self, record)

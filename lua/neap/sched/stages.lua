@@ -8,6 +8,8 @@
 
 local call = require "neap.sched.call"
 local errors = require "neap.sched.errors"
+local filesets = require "neap.sched.fileset"
+local locality = require "neap.sched.locality"
 local state = require "neap.sched.state"
 local task = require "neap.sched.task"
 
@@ -35,8 +37,14 @@ local function load_one(att, input)
     input.token)
   if not fileset then
     return nil, call.failure(err, "load")
+  elseif not filesets.is(fileset) then
+    return nil, errors.new("Fatal", "load returned a %s, not a fileset",
+      type(fileset))
   end
   input.loaded, input.held = fileset, true
+  if not att.gone then
+    locality.loaded(att.s.core, att.alloc.number, fileset)
+  end
   return true
 end
 

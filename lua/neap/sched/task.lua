@@ -6,6 +6,7 @@
 
 local duration = require "neap.sched.duration"
 local errors = require "neap.sched.errors"
+local filesets = require "neap.sched.fileset"
 local shared = require "neap.sched.resources_shared"
 local state = require "neap.sched.state"
 local suggest = require "neap.suggest"
@@ -67,6 +68,9 @@ local function check_args(args, name)
     if type(arg) ~= "table" or (arg.fileset == nil and not arg.out) then
       errors.raise("args[%d] of a task is { fileset = fs } or { out = true, "
         .. "index = n }", i)
+    elseif arg.fileset ~= nil and not filesets.is(arg.fileset) then
+      errors.raise("args[%d].fileset of a task is a %s, not a fileset "
+        .. "(sched.fileset{ … })", i, type(arg.fileset))
     end
   end
   return args

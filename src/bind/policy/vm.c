@@ -77,7 +77,8 @@ static void push_module(lua_State *L, const char *name)
     lua_call(L, 1, 1);
 }
 
-/* driver.setup { cdef =, call =, label_get =, plan_add = }. Raises. */
+/* driver.setup { cdef =, call =, label_get =, local_bytes =, plan_add = }.
+ * Raises. */
 static int load_driver(lua_State *L)
 {
     struct work *work = lua_touserdata(L, 1);
@@ -98,6 +99,8 @@ static int load_driver(lua_State *L)
     lua_setfield(L, -2, "call");
     lua_pushlightuserdata(L, (void *)(uintptr_t)neap_strmap_get);
     lua_setfield(L, -2, "label_get");
+    lua_pushlightuserdata(L, (void *)(uintptr_t)neap_view_local_bytes);
+    lua_setfield(L, -2, "local_bytes");
     lua_pushlightuserdata(L, (void *)(uintptr_t)neap_plan_add);
     lua_setfield(L, -2, "plan_add");
     lua_call(L, 1, 0);

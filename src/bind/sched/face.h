@@ -125,6 +125,10 @@ void neap_face_forget_shapes(struct neap_face_page *face);
 int neap_face_menu(struct neap_face_page *face, const char *pool,
                    double now_ns);
 
+/* Something that the next task reads. `key`: the first 52 bits of its digest. */
+void neap_face_datum(struct neap_face_page *face, double key, double bytes);
+/* Something that an alloc has now. */
+int neap_face_holds(struct neap_face_page *face, double alloc, double key);
 /* A task that was not submitted yet; its handle. */
 int neap_face_task(struct neap_face_page *face, int res, const char *name,
                    const char *user, const char *run, double priority,

@@ -119,6 +119,17 @@ int neap_face_suspect(struct neap_face_page *page, double number, int suspect,
     return 1;
 }
 
+int neap_face_holds(struct neap_face_page *page, double number, double key)
+{
+    struct neap_face_alloc *item =
+        neap_face_find_alloc(neap_face_of(page), number);
+
+    if (item == NULL || !(key >= 0 && key < 0x1p53))
+        return 0;
+    neap_alloc_holds(item->alloc, (uint64_t)key);
+    return 1;
+}
+
 int neap_face_dead(struct neap_face_page *page, double number, const char *kind,
                    const char *text, double now_ns)
 {

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "bind/policy/host.h"
 #include "bind/sched/face.h"
+#include "core/data.h"
 #include "core/sched.h"
 #include "core/strmap.h"
 
@@ -56,6 +57,8 @@ struct neap_face {
     struct neap_strmap *pairs; /* for what is made next; NULL: none */
     char **pool;               /* for the next task */
     int npools, cap_pools;
+    struct neap_datum *datum; /* of the next task */
+    int ndata, cap_data;
     struct neap_shape_spec *shape;
     int nshapes, cap_shapes;
 

@@ -52,6 +52,17 @@ void neap_face_pool(struct neap_face_page *page, const char *name)
     face->pool[face->npools++] = neap_strdup(name);
 }
 
+void neap_face_datum(struct neap_face_page *page, double key, double bytes)
+{
+    struct neap_face *face = neap_face_of(page);
+
+    if (!(key >= 0 && key < 0x1p53) || !(bytes >= 0))
+        return;
+    face->datum = neap_face_fit(face->datum, &face->cap_data, face->ndata + 1,
+                                sizeof(*face->datum));
+    face->datum[face->ndata++] = (struct neap_datum){ (uint64_t)key, bytes };
+}
+
 static void forget_pools(struct neap_face *face)
 {
     while (face->npools > 0)
@@ -75,12 +86,15 @@ int neap_face_task(struct neap_face_page *page, int res, const char *name,
         .labels = labels,
         .pool = (const char *const *)face->pool,
         .npool = face->npools,
+        .data = face->datum,
+        .ndata = face->ndata,
         .owner = (void *)(intptr_t)slot,
     };
     struct neap_task *task = neap_task_create(face->sched, &spec);
 
     neap_strmap_destroy(labels);
     forget_pools(face);
+    face->ndata = 0;
     return take_handle(face, task);
 }
 
@@ -216,6 +230,7 @@ void neap_face_drop_tasks(struct neap_face *face)
         neap_task_unref(neap_face_find_task(face, (int)i));
     forget_pools(face);
     neap_free(face->pool);
+    neap_free(face->datum);
     neap_free(face->handle);
     neap_free(face->batch);
 }
