@@ -23,10 +23,10 @@ local transferer = require "neap.sched.transferer"
 
 local sched = {
   errors = errors, clock = clock, state = state,
-  resources = resources, requirements = requirements.new,
+  resources = resources, requirements = requirements,
   craft = craft.craft, craft_reflow = craft.craft_reflow,
   digest = digest, file = file, fileset = fileset,
-  assertions = assertions.new, repository = repository, blob = blob,
+  assertions = assertions, repository = repository, blob = blob,
   mux = mux, transferer = transferer, taskdb = taskdb,
   cluster = { sim = cluster_sim.new },
   new = face.new, task = task.new, taskset = taskset.new,
