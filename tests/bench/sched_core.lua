@@ -94,5 +94,8 @@ for _, n in ipairs { 1000, 10000, 100000, 1000000 } do
   local each = (seconds() - start) / n / times * 1e6
   print(("%9d %9.2f %8d"):format(n, each,
     (world.core:stats().rounds - rounds) / times))
+  for _, text in ipairs(world.core:complaints()) do
+    print("    " .. text)
+  end
   world.core:close()
 end
