@@ -48,6 +48,16 @@ local function assign(tasks, left, rows, put)
   end
 end
 
+-- Is there a shape that may be asked for now?
+local function may_request(view)
+  for _, shape in ipairs(view.menu) do
+    if shape.quota > 0 then
+      return true
+    end
+  end
+  return false
+end
+
 -- One alloc for what is left. A menu without anything so large raises: it is
 -- asked for the largest task alone, and if that is no longer on the menu, for
 -- nothing.
@@ -81,7 +91,7 @@ return policy.pack "reflow" {
     assign(tasks, left, by_size(view.allocs, "free"), function(task, row, n)
       return plan:assign(task, row.alloc, n)
     end)
-    if #view.pending >= view.max_pending then
+    if #view.pending >= view.max_pending or not may_request(view) then
       return
     end
     assign(tasks, left, by_size(view.pending, "total"), function(task, row, n)

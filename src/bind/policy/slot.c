@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* A large round may take longer: so much more for each class × alloc. */
+/* A large round may take longer: so much more for each class × alloc, and for
+ * each task that waits. */
 #define HANG_NS_PER_PAIR 20
+#define HANG_NS_PER_TASK 200
 /* Saving the state may take a twentieth of the time. */
 #define SAVE_SHARE 20
 
@@ -183,9 +185,10 @@ static void after(struct neap_slot *slot)
 int neap_slot_pack(struct neap_slot *slot, const struct neap_view *view,
                    struct neap_plan *plan, struct neap_err *err)
 {
-    int64_t budget_ns = slot->env->limits.hang_ns + HANG_NS_PER_PAIR *
-                                                        view->nclasses *
-                                                        (int64_t)view->nallocs;
+    int64_t budget_ns =
+        slot->env->limits.hang_ns +
+        HANG_NS_PER_PAIR * view->nclasses * (int64_t)view->nallocs +
+        HANG_NS_PER_TASK * (int64_t)view->queue_len;
     uint64_t candidates = 0;
     struct neap_err why;
     int64_t start_ns, took_ns;
