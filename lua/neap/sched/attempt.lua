@@ -140,16 +140,35 @@ local function finish(att, ok, done, err)
   return ending.failure(att, err)
 end
 
-local function run(att)
+local function run_all(att)
   finish(att, pcall(walk, att))
+end
+
+-- In a coroutine of its own. What is raised in here is an error of neap.
+local function run(att)
+  local ok, err = pcall(run_all, att)
+  if not ok then
+    att.s:log("error", "an attempt of task %s failed that should not: %s",
+      att.record.key, tostring(err))
+  end
+end
+
+-- With room for all that is noted about it.
+local function new_attempt(s, record, alloc)
+  local att = {
+    s = s, clock = s.clock, record = record, alloc = alloc, id = record.id,
+    stage = 1, config = 0, exec = 0, complete = 0, stopping = 0, away = 0,
+    result = 0, held = 0, inputs = 0, gone = 0,
+  }
+  att.config, att.exec, att.complete, att.stopping = nil, nil, nil, nil
+  att.away, att.result, att.held, att.inputs = nil, nil, nil, nil
+  att.gone = nil
+  return att
 end
 
 --- Begin an attempt of `record` on `alloc`.
 function attempt.start(s, record, alloc)
-  local att = {
-    s = s, clock = s.clock, record = record, alloc = alloc, id = record.id,
-    stage = 1,
-  }
+  local att = new_attempt(s, record, alloc)
   record.attempt_now = att
   record.alloc = alloc
   alloc.tasks[record] = true
@@ -162,7 +181,7 @@ function attempt.start(s, record, alloc)
   s.keeper:attempt_begins(record, alloc)
   task.move(record, state.staging)
   if not att.stopping then
-    s:go(run, att)
+    s.clock:spawn(run, att)
   end
 end
 

@@ -126,21 +126,46 @@ function Record.__index(record, name)
   return rawget(record, "config")[name]
 end
 
+-- Tables with room for what they will hold: one that grows key by key is made
+-- anew again and again.
+local function new_config()
+  local config = {
+    type = "exec", priority = 0, resources = NOTHING, args = NO_ARGS,
+    ident = 0, cmd = 0, repository = 0, expected_duration = 0,
+  }
+  config.ident, config.cmd = nil, nil
+  config.repository, config.expected_duration = nil, nil
+  return config
+end
+
+local function new_record()
+  local r = {
+    state = 0, attempt = 0, config = 0, task = 0, sched = 0, id = 0, key = 0,
+    n = 0, live_at = 0, submitted = 0, slot = 0, handle = 0, attempt_now = 0,
+    alloc = 0, started = 0, exec = 0, result = 0, outcome = 0, ended = 0,
+    repository = 0, err = 0, waiters = 0, taskdb = 0, run_info = 0,
+  }
+  r.sched, r.id, r.key, r.n, r.live_at = nil, nil, nil, nil, nil
+  r.submitted, r.slot, r.handle, r.attempt_now = nil, nil, nil, nil
+  r.alloc, r.started, r.exec, r.result = nil, nil, nil, nil
+  r.outcome, r.ended, r.repository, r.err = nil, nil, nil, nil
+  r.waiters, r.taskdb, r.run_info = nil, nil, nil
+  return r
+end
+
 --- A task, not yet submitted.
 -- @param spec  fields of docs/sched.md; unknown ones raise
 function task.new(spec)
   if type(spec) ~= "table" then
     errors.raise("sched.task takes a table of fields, not a %s", type(spec))
   end
-  local config = setmetatable({}, Config)
+  local config = setmetatable(new_config(), Config)
   for name, value in pairs(spec) do
     config[name] = (fields[name] or unknown(name))(value, name)
   end
-  local record = setmetatable({
-    state = state.init, attempt = 0, config = config,
-  }, Record)
+  local record = setmetatable(new_record(), Record)
   local t = setmetatable({ [RECORD] = record }, Task)
-  record.task = t
+  record.config, record.task = config, t
   return t
 end
 
