@@ -56,12 +56,53 @@ local function alloc_of(rows, id)
   end
 end
 
+-- Two allocs that hold one input each; tasks of one kind that read either.
+local function sorted_by_data(packing)
+  local repo = sched.repository.memory()
+  local s, clock, fake = world.manual {
+    packing = packing, repository = repo, max_pending_allocs = 1,
+  }
+  local function reading(text, cpu)
+    local fs = sched.fileset { f = { id = repo:put(text), size = #text } }
+    return world.task({ cpu = cpu }, { args = { { fileset = fs } } })
+  end
+  for _, text in ipairs { "one", "two" } do
+    local t = reading(text, 8)
+    s:submit(t)
+    local a = fake:alloc(text, { cpu = 8 })
+    fake:next_request("1s"):grant(a)
+    assert.is_true(t:wait("running", "1s"))
+  end
+  for _, a in ipairs(fake:allocs()) do
+    a:execs()[1]:complete()
+  end
+  clock:advance(1)
+  local tasks = {}
+  for i = 1, 8 do
+    tasks[i] = reading(i % 2 == 0 and "one" or "two", 1)
+  end
+  s:submit(tasks)
+  clock:advance(1)
+  local wrong = 0
+  for i, t in ipairs(tasks) do
+    assert.equal("running", t:state())
+    local row = s:tasks({ id = t:id() })[1]
+    wrong = wrong + (row.alloc == (i % 2 == 0 and "one" or "two") and 0 or 1)
+  end
+  return wrong
+end
+
 describe("W9: data", function()
   it("draws a task to where it lies, if the policy wants it", function()
     assert.equal("b", alloc_of(placed(policy_file(near))))
   end)
 
+  it("draws each of many tasks to its own", function()
+    assert.equal(0, sorted_by_data(policy_file(near)))
+  end)
+
   it("is not looked at by the original: best fit takes the other", function()
     assert.equal("a", alloc_of(placed "reflow"))
+    assert.is_true(sorted_by_data "reflow" > 0)
   end)
 end)
