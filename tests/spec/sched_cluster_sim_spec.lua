@@ -117,6 +117,19 @@ describe("the simulated cluster", function()
       assert.truthy(ask(c))
     end)
 
+    it("nothing at all where the start-up never ends", function()
+      local c = sim { startup = function() return math.huge end }
+      local cancel
+      local ctx = { on_cancel = function(_, fn) cancel = fn end }
+      local answer = clock:spawn(function()
+        return c:allocate({ min = R { cpu = 1 }, width = 0 }, {}, ctx)
+      end)
+      clock:advance(1e6)
+      assert.same({}, c:allocs())
+      cancel()
+      assert.equal("Canceled", select(2, answer:wait()).kind)
+    end)
+
     it("a refusal for each kind that fail gives", function()
       local c = sim {
         fail = function(what, at)

@@ -168,13 +168,11 @@ end
 
 -- Wait `seconds`, or until the request is no longer wanted → still wanted.
 local function wanted_after(self, seconds, ctx)
-  if not ctx then
-    self.clock:sleep(seconds)
-    return true
-  end
   local p = self.clock:promise()
-  ctx:on_cancel(function() p:resolve(true) end)
-  return not p:wait(seconds)
+  if ctx then
+    ctx:on_cancel(function() p:resolve(true) end)
+  end
+  return not p:wait(seconds < math.huge and seconds or nil)
 end
 
 local function granted(self, req, labels, shape, total)
