@@ -14,6 +14,7 @@ local lease = {}
 
 local INTERVAL = 120 -- seconds asked for
 local LONGEST = 300  -- between two keepalives
+local SHORTEST = 0.001 -- or the last moments of an alloc would never pass
 local MARGIN = 30    -- before the end
 local FIRST = 10     -- until the first answer
 local CALL = 10      -- for one call, before the alloc is in doubt
@@ -77,7 +78,8 @@ end
 local function next_call(s, begun, granted)
   local rest = granted > 2 * MARGIN and granted - MARGIN or granted / 2
   rest = math.min(rest, LONGEST)
-  return begun + rest * (1 - 0.1 * s.clock:random())
+  rest = rest * (1 - 0.1 * s.clock:random())
+  return begun + math.max(rest, SHORTEST)
 end
 
 -- Sleep, unless somebody wants an answer now (`lease.hurry`).
