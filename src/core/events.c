@@ -233,17 +233,25 @@ void neap_sched_granted(struct neap_sched *sched, struct neap_alloc *alloc,
                         const struct neap_res *actual, int64_t life_end_ns,
                         int64_t now_ns)
 {
+    bool smaller = !neap_fits(sched, actual, &alloc->total);
+    bool useless;
+
     assert(alloc->state == NEAP_ALLOC_REQUESTED);
     neap_sched_enter(sched, now_ns);
     alloc->total = alloc->free = *actual;
     alloc->life_end_ns = life_end_ns;
     alloc->born_ns = now_ns;
-    neap_shape_granted(sched, alloc->shape);
     sched->stats.total_allocs++;
     neap_alloc_move(alloc, NEAP_ALLOC_LIVE, now_ns);
-    /* A grant that was cancelled too late is welcome if it has room for
-     * something that waits. */
-    if (sched->stopping || (alloc->cancelling && alloc->open_at < 0))
+    /* A grant that was cancelled too late, or is too small, is welcome if it
+     * has room for something that waits. Else it is as good as a refusal. */
+    useless = (smaller || alloc->cancelling) && alloc->open_at < 0;
+    if (useless && !alloc->cancelling)
+        neap_shape_refused(sched, alloc->shape, NEAP_KIND_RESOURCES_EXHAUSTED,
+                           now_ns);
+    else
+        neap_shape_granted(sched, alloc->shape);
+    if (sched->stopping || useless)
         drain(alloc, now_ns);
     neap_sched_leave(sched);
 }

@@ -241,7 +241,8 @@ void neap_sched_ended(struct neap_sched *sched, struct neap_task *task,
 void neap_sched_lost(struct neap_sched *sched, struct neap_task *task,
                      const struct neap_err *why, int64_t now_ns);
 
-/* `actual`: what was granted, may differ from what was asked. `life_end_ns`:
+/* `actual`: what was granted, may differ from what was asked; one that is
+ * smaller and holds nothing that waits counts as a refusal and is released. `life_end_ns`:
  * NEAP_NEVER or the end of its walltime. */
 void neap_sched_granted(struct neap_sched *sched, struct neap_alloc *alloc,
                         const struct neap_res *actual, int64_t life_end_ns,

@@ -85,6 +85,11 @@ local function grant(s, alloc, object, amounts)
     return nil, err or errors.new("Canceled", "no longer wanted")
   end
   alloc.answered = true
+  if not amounts:available(alloc.total) then
+    s.clusters[alloc.cluster].refusal = errors.new("ResourcesExhausted",
+      "it gave %s where %s was asked for", tostring(amounts),
+      tostring(alloc.total))
+  end
   alloc.object, alloc.total = object, amounts
   alloc.key = tostring(object.id or ("a%d"):format(alloc.number))
   alloc.created, alloc.idle_since = now, now

@@ -85,9 +85,14 @@ local function records_of(s, ...)
   for i = 1, #list do
     local record = task.record(list[i])
     if not record then
-      errors.raise("submit takes tasks (sched.task{…}); argument %d is a %s",
-        i, type(list[i]))
-    elseif record.sched or seen[record] then
+      errors.raise("submit takes tasks (sched.task{…}) or a list of them; "
+        .. "argument %d is a %s%s", i, type(list[i]),
+        type(list[i]) == "userdata" and ": for a taskset give set:slice()"
+        or "")
+    elseif seen[record] then
+      errors.raise("task %s is there twice in one call of submit",
+        record.ident or tostring(i))
+    elseif record.sched then
       errors.raise("task %s was submitted before; make a new one",
         record.ident or tostring(i))
     elseif not (record.repository or s.repository) then
@@ -168,6 +173,13 @@ function Scheduler.swap(self, kind, name, params)
   local s = inside_of(self)
   if kind ~= "packing" and kind ~= "priority" then
     errors.raise("swap: 'packing' or 'priority', not '%s'", tostring(kind))
+  end
+  if type(name) ~= "string" or name == "" then
+    errors.raise("swap('%s', name): name is that of a policy or the path of "
+      .. "its file, not %s", kind, name == "" and "''" or tostring(name))
+  elseif params ~= nil and type(params) ~= "table" then
+    errors.raise("swap('%s', name, params): params is a table, not a %s", kind,
+      type(params))
   end
   local from = s:policy_name(kind)
   local to, err = s.core:load_policy(kind, name, params)

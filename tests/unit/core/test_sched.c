@@ -349,6 +349,30 @@ static void test_late_grant_is_used_if_there_is_work(void **state)
     close_world(&w);
 }
 
+static void test_a_grant_on_which_nothing_fits_is_a_refusal(void **state)
+{
+    struct world w;
+    struct neap_task *task;
+    struct neap_res small = res(0.5, 1);
+
+    (void)state;
+    open_world(&w);
+    offer(&w, "c", "one", 1, 1, -1);
+    task = submit(&w, "t", 1, 1, 0);
+    settle(&w);
+    assert_int_equal(w.nrequested, 1);
+    neap_sched_granted(w.sched, w.requested[0], &small, NEAP_NEVER, w.now_ns);
+    settle(&w);
+    assert_int_equal(w.nrequested, 1); /* not at once again */
+    assert_int_equal(w.nreleased, 1);
+    neap_sched_released(w.sched, w.released[0], w.now_ns);
+    w.now_ns += NEAP_SEC;
+    settle(&w);
+    assert_int_equal(w.nrequested, 2);
+    neap_task_unref(task);
+    close_world(&w);
+}
+
 static void test_window_counts_from_the_first_submit(void **state)
 {
     struct world w;
@@ -979,6 +1003,7 @@ int main(void)
         cmocka_unit_test(test_does_not_ask_twice_for_the_same),
         cmocka_unit_test(test_cancels_what_is_not_needed),
         cmocka_unit_test(test_late_grant_is_used_if_there_is_work),
+        cmocka_unit_test(test_a_grant_on_which_nothing_fits_is_a_refusal),
         cmocka_unit_test(test_window_counts_from_the_first_submit),
         cmocka_unit_test(test_idle_allocs_are_released_on_time),
         cmocka_unit_test(test_backs_off),
