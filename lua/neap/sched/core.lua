@@ -29,7 +29,7 @@ end
 
 local limit_names = {
   max_pending = true, max_idle_ns = true, drain_ns = true,
-  max_attempts = true, backfill_age_ns = true,
+  max_attempts = true, backfill_age_ns = true, policy_ns = true,
 }
 
 --- A core.
@@ -63,6 +63,7 @@ end
 --   drain_ns: tasks are collected so long before allocs are asked for (50 ms)
 --   max_attempts: the loss that ends a task with TooManyTries (10)
 --   backfill_age_ns: who has waited so long gets an alloc cleared (10 min)
+--   policy_ns: real time after which a call of a policy is stopped (50 ms)
 --   min_alloc: no request of an elastic shape is for less (nothing)
 function Core:set_limits(limits)
   for name in pairs(limit_names) do

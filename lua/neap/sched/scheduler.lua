@@ -22,6 +22,11 @@ local task = require "neap.sched.task"
 
 local scheduler = {}
 
+-- A policy that runs for too long is stopped and decides nothing, which depends
+-- on how busy the machine is. Where only virtual time may matter it has so much
+-- real time that only one that would never return is stopped.
+local VIRTUAL_POLICY_NS = 60e9
+
 local S = {}
 S.__index = S
 
@@ -302,6 +307,7 @@ function scheduler.new(parts, limits)
   local clock = parts.clock
   local first = core_limits(limits)
   first.seed = clock:random_int(2 ^ 31)
+  first.policy_ns = clock.virtual and VIRTUAL_POLICY_NS or nil
   local s = setmetatable({
     clock = clock, core = core.new(first), labels = limits.labels,
     repository = parts.repository, transferer = parts.transferer,

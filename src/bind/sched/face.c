@@ -78,6 +78,7 @@ void neap_face_get_limits(struct neap_face_page *page,
         .drain_ns = (double)config->drain_ns,
         .max_attempts = config->max_attempts,
         .backfill_age_ns = (double)config->backfill_age_ns,
+        .policy_ns = (double)neap_face_of(page)->policy_ns,
         .min_alloc = -1,
     };
 }
@@ -96,6 +97,8 @@ int neap_face_set_limits(struct neap_face_page *page,
     config->backfill_age_ns = neap_face_ns(limits->backfill_age_ns);
     config->min_alloc = floor != NULL ? *floor : (struct neap_res){ { 0 } };
     neap_sched_set_config(face->sched, config);
+    face->policy_ns = neap_face_ns(limits->policy_ns);
+    neap_face_limit_policies(face);
     return 1;
 }
 

@@ -43,9 +43,11 @@ struct neap_face_op {
 };
 
 /* What may be changed while it runs. `min_alloc` is the id of amounts; -1:
- * nothing. */
+ * nothing. `policy_ns` is real time, after which a call of a policy is stopped;
+ * 0: as long as is usual. */
 struct neap_face_limits {
     double max_pending, max_idle_ns, drain_ns, max_attempts, backfill_age_ns;
+    double policy_ns;
     int32_t min_alloc;
 };
 

@@ -64,6 +64,7 @@ struct neap_face {
 
     char *lua_path;
     struct neap_policy_host *policies; /* NULL: none was loaded yet */
+    int64_t policy_ns; /* of a call of them; 0: as is usual */
     bool own_priority; /* a priority policy of theirs is at work */
     char **complaint;
     int ncomplaints;
@@ -118,5 +119,7 @@ struct neap_strmap *neap_face_take_pairs(struct neap_face *face);
 void neap_face_drop_menu(struct neap_face *face);
 
 void neap_face_drop_policies(struct neap_face *face);
+/* Tell them how long a call may take. */
+void neap_face_limit_policies(struct neap_face *face);
 
 #endif

@@ -35,6 +35,14 @@ int neap_face_complaint(struct neap_face_page *page)
     return neap_face_fail(face, 1, &err);
 }
 
+void neap_face_limit_policies(struct neap_face *face)
+{
+    const struct neap_policy_limits limits = { .hang_ns = face->policy_ns };
+
+    if (face->policies != NULL)
+        neap_policy_host_set_limits(face->policies, &limits);
+}
+
 static int open_host(struct neap_face *face, struct neap_err *err)
 {
     if (face->policies != NULL)
@@ -44,6 +52,7 @@ static int open_host(struct neap_face *face, struct neap_err *err)
     if (face->policies == NULL)
         return neap_err_code(err->kind);
     neap_policy_host_on_error(face->policies, on_error, face);
+    neap_face_limit_policies(face);
     return 0;
 }
 
