@@ -64,7 +64,7 @@ struct neap_face {
 
     char *lua_path;
     struct neap_policy_host *policies; /* NULL: none was loaded yet */
-    int64_t policy_ns; /* of a call of them; 0: as is usual */
+    int64_t policy_ns;                 /* of a call of them; 0: as is usual */
     bool own_priority; /* a priority policy of theirs is at work */
     char **complaint;
     int ncomplaints;
