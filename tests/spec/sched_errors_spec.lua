@@ -223,6 +223,29 @@ describe("errors of the scheduler", function()
     assert.equal("Invalid", err.kind)
     assert.equal("no luck", err.message)
     assert.truthy(err.where:find("sched_errors_spec.lua:%d+$"), err.where)
-    assert.equal("invalid: no luck", tostring(err))
+    assert.equal(err.where .. ": invalid: no luck", tostring(err))
+  end)
+
+  it("believes nothing of what others made", function()
+    local ring = { kind = "Net", message = "round" }
+    ring.cause = ring
+    local err = errors.from(ring)
+    assert.is_true(errors.is("Net", err))
+    assert.is_true(#tostring(err) < 1000)
+    local odd = errors.from {
+      kind = "Net", op = 5, args = "x", message = {}, cause = 7,
+    }
+    assert.matches("^5 x: network error: table: .*: 7$", tostring(odd))
+    local mute = setmetatable({}, { __tostring = function() error "no" end })
+    assert.equal("fatal: a table that cannot be shown",
+      tostring(errors.from(mute)))
+  end)
+
+  it("ends with chains that do not", function()
+    local err = errors.new("Other", "x")
+    err.cause = err
+    assert.is_false(errors.is("Net", err))
+    assert.is_false(errors.restartable(err))
+    assert.is_true(#tostring(err) < 1000)
   end)
 end)

@@ -34,6 +34,9 @@ errors.kinds = text.kinds
 
 local kinds = text.kinds
 
+-- Causes of causes that are kept of a plain table.
+local max_depth = 16
+
 local function is_error(value)
   return getmetatable(value) == Error
 end
@@ -76,25 +79,63 @@ function errors.new(kind, what, ...)
   return setmetatable({ kind = kind, cause = what }, Error)
 end
 
---- Any raised value as an error.
--- An error stays what it is; a plain table with a known `kind` becomes an
--- error with its fields; everything else is Fatal with its text as message.
-function errors.from(value)
+-- The text of any value; its `__tostring` may raise.
+local function say(value)
+  local ok, said = pcall(tostring, value)
+  return ok and said or "a " .. type(value) .. " that has no text"
+end
+
+local function text_of(value)
+  if value ~= nil then
+    return type(value) == "string" and value or say(value)
+  end
+end
+
+local function check_args(args)
+  if type(args) ~= "table" then
+    args = { args }
+  end
+  local list = {}
+  for i = 1, #args do
+    list[i] = say(args[i])
+  end
+  return list[1] and list or nil
+end
+
+local function is_plain(value)
+  return type(value) == "table" and not getmetatable(value)
+    and kinds[value.kind] ~= nil
+end
+
+-- Somebody's value as an error; `depth`: how far down the causes it is. Plain
+-- tables may well be their own cause.
+local function adopt(value, depth)
   if is_error(value) then
     return value
+  elseif not is_plain(value) then
+    return setmetatable({
+      kind = "Fatal", message = value == nil and "nil was raised, without a"
+        .. " message" or say(value),
+    }, Error)
   end
-  if type(value) == "table" and not getmetatable(value)
-    and kinds[value.kind] then
-    local err = {}
-    for key, field in pairs(value) do
-      err[key] = field
-    end
-    return setmetatable(err, Error)
+  local err = {}
+  for key, field in pairs(value) do
+    err[key] = field
   end
-  return setmetatable({
-    kind = "Fatal", message = value == nil and "nil was raised, without a"
-      .. " message" or tostring(value),
-  }, Error)
+  err.op, err.message = text_of(err.op), text_of(err.message)
+  err.where, err.args = text_of(err.where), check_args(err.args)
+  if err.cause ~= nil then
+    err.cause = depth < max_depth and adopt(err.cause, depth + 1) or nil
+  end
+  return setmetatable(err, Error)
+end
+
+--- Any raised value as an error.
+-- An error stays what it is; a plain table with a known `kind` becomes an
+-- error with its fields, as far as they are what they should be; everything
+-- else is Fatal with its text as message.
+function errors.from(value)
+  return adopt(value, 1)
 end
 
 -- The first kind of the chain that says something.
@@ -140,17 +181,6 @@ end
 --- Is it pointless to try again? (Not the opposite of `restartable`.)
 function errors.non_retryable(err)
   return is_error(err) and non_retryable[err.kind] == true
-end
-
-local function check_args(args)
-  if type(args) ~= "table" then
-    args = { args }
-  end
-  local list = {}
-  for i = 1, #args do
-    list[i] = tostring(args[i])
-  end
-  return list[1] and list or nil
 end
 
 --- Say what was being done when `err` happened.
@@ -258,7 +288,12 @@ end
 --- Is this value an error of this module?
 errors.is_error = is_error
 
-Error.__tostring = text.render
+-- A wrong argument is told with its place, as Lua's own errors are.
+function Error.__tostring(err)
+  local said = text.render(err)
+  return err.where and err.where .. ": " .. said or said
+end
+
 Error.__eq = text.equal
 
 return errors

@@ -30,6 +30,8 @@ function text.show(value)
   return "a " .. kind
 end
 
+local DEEPEST = 64 -- causes that are shown: a chain may be a ring
+
 -- What an error says itself, without its cause. `above` is the kind that was
 -- printed last: a kind is printed once.
 local function say(err, above)
@@ -49,7 +51,10 @@ end
 -- operation, after ": " if not.
 function text.render(err)
   local out, above, cause = say(err), err.kind, err.cause
-  while cause do
+  for _ = 1, DEEPEST do
+    if not cause then
+      break
+    end
     local said = say(cause, above)
     if said ~= "" then
       local between = out == "" and "" or cause.op and ":\n\t" or ": "

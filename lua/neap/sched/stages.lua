@@ -117,11 +117,27 @@ local sure = {
   Precondition = true, ResourcesExhausted = true, Integrity = true,
 }
 
+local function has_wait(exec)
+  return exec.wait ~= nil
+end
+
+-- What `put` returned: an exec, or nil and what is wrong.
+local function checked_exec(exec, err)
+  if not exec then
+    return nil, call.failure(err, "put")
+  end
+  local ok, fine = pcall(has_wait, exec)
+  if not ok or not fine then
+    return nil, errors.new("Fatal", "put returned a %s without method 'wait',"
+      .. " which is no exec", type(exec))
+  end
+  return exec
+end
+
 function stages.put(att)
   att.config = att.config or resolved_config(att)
-  local exec, err = att.alloc.object:put(att.id, att.config)
+  local exec, err = checked_exec(att.alloc.object:put(att.id, att.config))
   if not exec then
-    err = call.failure(err, "put")
     att.unsure = att.unsure or not sure[err.kind]
     return nil, err
   end
@@ -159,6 +175,8 @@ function stages.verify(att)
       return nil, att.stopping -- the next one is nobody's business any more
     elseif not ok and err ~= nil then
       return nil, call.failure(err, "verify")
+    elseif ok == false then
+      return nil, errors.new("Integrity", "verify returned false")
     end
   end
   return true
@@ -210,6 +228,10 @@ function stages.result(att)
   local result, err = att.exec:result()
   if type(result) ~= "table" then
     return nil, call.failure(err, "result")
+  elseif result.err ~= nil then
+    result = {
+      fileset = result.fileset, err = call.failure(result.err, "result"),
+    }
   end
   if att.record.type == "extern" and result.fileset ~= nil
     and result.fileset.map_assertions then
