@@ -155,10 +155,19 @@ cases.hello = function()
   print(("  median %.0f ms, best %.0f ms"):format(median(wall), wall[1]))
 end
 
+cases.sched = function()
+  local env = ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' "
+    .. "LUA_CPATH='%s/lib/?.so;;'"):format(top, top, build)
+  local code = os.execute(("%s %sluajit %s/tests/bench/sched.lua"):format(env,
+    shield, top))
+  must(code == 0, "failed: tests/bench/sched.lua")
+end
+
 if #wanted == 0 then
-  wanted = { "true", "large", "noop", "decisions", "hello" }
+  wanted = { "true", "large", "noop", "decisions", "hello", "sched" }
 end
 for _, name in ipairs(wanted) do
-  must(cases[name], "no case '%s': true large noop decisions hello", name)()
+  must(cases[name], "no case '%s': true large noop decisions hello sched",
+    name)()
 end
 finish(0)
