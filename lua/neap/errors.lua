@@ -170,6 +170,9 @@ end
 local function format_foreign(value)
   local text = tostring(value)
   local where, message = text:match("^([^\n]-:%d+): (.*)$")
+  if type(value) == "table" and type(value.where) == "string" then
+    where, message = value.where, text -- an error of neap.sched
+  end
   if not where then
     return "error: " .. text
   end

@@ -226,6 +226,12 @@ describe("errors of the scheduler", function()
     assert.equal(err.where .. ": invalid: no luck", tostring(err))
   end)
 
+  it("are shown with their place at the end of a script", function()
+    local err = raised(function() errors.raise("no %s", "luck") end)
+    assert.matches("^error: invalid: no luck\n  %-%-> .*_spec.lua:%d+$",
+      require("neap.errors").format(err))
+  end)
+
   it("believes nothing of what others made", function()
     local ring = { kind = "Net", message = "round" }
     ring.cause = ring
@@ -237,7 +243,7 @@ describe("errors of the scheduler", function()
     }
     assert.matches("^5 x: network error: table: .*: 7$", tostring(odd))
     local mute = setmetatable({}, { __tostring = function() error "no" end })
-    assert.equal("fatal: a table that cannot be shown",
+    assert.equal("fatal: a table that has no text",
       tostring(errors.from(mute)))
   end)
 

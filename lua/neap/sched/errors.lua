@@ -288,12 +288,7 @@ end
 --- Is this value an error of this module?
 errors.is_error = is_error
 
--- A wrong argument is told with its place, as Lua's own errors are.
-function Error.__tostring(err)
-  local said = text.render(err)
-  return err.where and err.where .. ": " .. said or said
-end
-
+Error.__tostring = text.render
 Error.__eq = text.equal
 
 return errors
