@@ -227,6 +227,10 @@ void neap_alloc_put(struct neap_alloc *alloc, struct neap_task *task,
 
     assert(neap_fits(alloc->sched, &alloc->free, need));
     neap_res_sub(&alloc->free, need);
+    if (!alloc->used) {
+        alloc->used = true;
+        alloc->shape->fails = 0;
+    }
     alloc->ntasks++;
     task->alloc = alloc;
     neap_list_push(&alloc->tasks, &task->link);

@@ -305,6 +305,9 @@ static void die(struct neap_alloc *alloc, const struct neap_err *why,
     struct neap_task **tasks = tasks_on(alloc);
     int count = alloc->ntasks;
 
+    if (!alloc->used) /* what dies unused was no gift */
+        neap_shape_refused(alloc->sched, alloc->shape, NEAP_KIND_UNAVAILABLE,
+                           now_ns);
     for (int i = 0; i < count; i++)
         neap_alloc_drop(alloc, tasks[i], now_ns);
     neap_alloc_move(alloc, NEAP_ALLOC_DEAD, now_ns);

@@ -268,8 +268,7 @@ static bool may_be_too_much(enum neap_kind kind)
 
 void neap_shape_granted(struct neap_sched *sched, struct neap_shape *shape)
 {
-    shape->fails = 0;
-    shape->retry_ns = 0;
+    shape->retry_ns = 0; /* `fails` stays until a task has been there */
     if (shape->shrink > 0 && ++shape->grants == GRANTS_TO_GROW) {
         shape->shrink--;
         shape->grants = 0;

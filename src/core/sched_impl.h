@@ -201,6 +201,7 @@ struct neap_alloc {
     int row;     /* in the view; -1: none */
     int open_at; /* place in sched->open; -1: not there */
     enum neap_alloc_state state;
+    bool used;       /* it has had a task */
     bool touched;    /* its row is out of date */
     bool cancelling; /* the request is to be cancelled; told so once */
     bool releasing;  /* told to release, once */

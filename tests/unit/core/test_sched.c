@@ -373,6 +373,39 @@ static void test_a_grant_on_which_nothing_fits_is_a_refusal(void **state)
     close_world(&w);
 }
 
+static void test_allocs_that_die_unused_are_refusals(void **state)
+{
+    struct world w;
+    struct neap_task *task;
+
+    (void)state;
+    open_world(&w);
+    offer(&w, "c", "one", 1, 1, -1);
+    task = submit(&w, "t", 2, 1, 0);
+    neap_task_unref(task); /* too large: ends */
+    task = submit(&w, "t", 1, 1, 0);
+    settle(&w);
+    for (int i = 0; i < 4; i++) {
+        int64_t begun_ns = w.now_ns;
+
+        assert_int_equal(w.nrequested, i + 1);
+        neap_sched_granted(w.sched, w.requested[i],
+                           neap_alloc_total(w.requested[i]), NEAP_NEVER,
+                           w.now_ns);
+        neap_sched_dead(w.sched, w.requested[i], NULL, w.now_ns);
+        settle(&w);
+        assert_int_equal(w.nrequested, i + 1);
+        while (w.nrequested == i + 1) {
+            w.now_ns += NEAP_MSEC;
+            settle(&w);
+        }
+        /* 0.1 s times 2^i, give or take 20 % */
+        assert_true(w.now_ns - begun_ns >= (80 << i) * NEAP_MSEC);
+    }
+    neap_task_unref(task);
+    close_world(&w);
+}
+
 static void test_window_counts_from_the_first_submit(void **state)
 {
     struct world w;
@@ -1003,6 +1036,7 @@ int main(void)
         cmocka_unit_test(test_does_not_ask_twice_for_the_same),
         cmocka_unit_test(test_cancels_what_is_not_needed),
         cmocka_unit_test(test_late_grant_is_used_if_there_is_work),
+        cmocka_unit_test(test_allocs_that_die_unused_are_refusals),
         cmocka_unit_test(test_a_grant_on_which_nothing_fits_is_a_refusal),
         cmocka_unit_test(test_window_counts_from_the_first_submit),
         cmocka_unit_test(test_idle_allocs_are_released_on_time),
