@@ -97,6 +97,11 @@ function books.check_attempts(world, entry)
   end
 end
 
+local function same_result(result, answer)
+  return answer ~= nil and result.fileset == answer.fileset
+    and tostring(result.err) == tostring(answer.err)
+end
+
 --- A task is done: it has let go of everything, its result is that of its last
 --- exec, and what it made is in its repository.
 function books.check_done(world, entry)
@@ -117,7 +122,8 @@ function books.check_done(world, entry)
   end
   if not result or not task.exec then
     return
-  elseif entry.type ~= "extern" and result ~= task.exec.answer then
+  elseif entry.type ~= "extern" and not same_result(result,
+    task.exec.answer) then
     world:complain("task %s has not the result of its exec", entry.ident)
   end
   for _, file in ipairs(result.fileset:files()) do
