@@ -46,11 +46,16 @@ local function guarded(promise, what, fn, ...)
   settle(promise, what, pcall(fn, ...))
 end
 
+-- Looking the method up may fail as well as calling it.
+local function invoke(object, method, ...)
+  return object[method](object, ...)
+end
+
 --- Call `object:method(…)` in a coroutine of its own, beginning now.
 -- @return a promise of what it returns, or of nil and what it raised
 function call.start(clock, object, method, ...)
   local promise = clock:promise()
-  at_once.run(guarded, promise, method, object[method], object, ...)
+  at_once.run(guarded, promise, method, invoke, object, method, ...)
   return promise
 end
 

@@ -67,7 +67,7 @@ local function kill(att)
   repeat
     ok, err = call.within(att.clock, deadline - att.clock:now(), att.exec,
       "kill")
-    if ok or err == nil or gone(err) then
+    if ok or ok == nil and err == nil or gone(err) then
       return true
     end
     tries = tries + 1
@@ -87,7 +87,7 @@ local function stop_exec(att)
     local ok, err = kill(att)
     if not ok and not att.gone then
       fence(att, errors.new("Fatal", "an exec cannot be killed: %s",
-        tostring(err)))
+        tostring(err or "kill returned false")))
     end
   end
 end

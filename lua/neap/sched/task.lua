@@ -236,12 +236,11 @@ function methods.wait(self, name, timeout)
       suggest.hint(name, state))
   end
   local s = record.sched
-  if not s then
-    errors.raise("the task was not submitted: it would wait for ever")
-  end
   local seconds = timeout and duration.seconds(timeout, "timeout")
   if record.state >= least then
     return true
+  elseif not s and seconds ~= 0 then
+    errors.raise("the task was not submitted: submit it before you wait")
   elseif seconds == 0 then
     return nil, errors.new("Timeout", "the task is %s, not yet %s",
       self:state(), name)
