@@ -70,8 +70,10 @@ local function line(event)
 end
 
 --- Live the hour of a seed.
+-- @param seconds  only the first so many of it
 -- @return digest of the text of all events, how many there were, the text
-function busy_hour.live(seed)
+function busy_hour.live(seed, seconds)
+  seconds = seconds or HOUR
   local clock = sched.clock.virtual { seed = seed }
   local d, lines, tasks = dice.new(seed), {}, {}
   local s = sched.new {
@@ -82,10 +84,10 @@ function busy_hour.live(seed)
     lines[#lines + 1] = line(event)
   end)
   s:start()
-  for at = 1, HOUR do
+  for at = 1, seconds do
     clock:after(at, function() second(s, d, tasks) end)
   end
-  clock:advance(HOUR)
+  clock:advance(seconds)
   assert(s:stop())
   clock:advance(0)
   local text = table.concat(lines, "\n")
