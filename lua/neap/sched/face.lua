@@ -76,13 +76,14 @@ end
 
 -- The records of all arguments; raises, naming the one that is wrong.
 local function records_of(s, ...)
-  local list = { ... }
-  if select("#", ...) == 1 and type(list[1]) == "table"
+  local list, n = { ... }, select("#", ...)
+  if n == 1 and type(list[1]) == "table"
     and not task.record(list[1]) then
     list = list[1]
+    n = #list
   end
   local records, seen = {}, {}
-  for i = 1, #list do
+  for i = 1, n do
     local record = task.record(list[i])
     if not record then
       errors.raise("submit takes tasks (sched.task{…}) or a list of them; "

@@ -11,8 +11,8 @@ local function whole(least)
   return function(value, name)
     if type(value) ~= "number" or value ~= math.floor(value) or value < least
       or value > 2 ^ 31 - 1 then
-      errors.raise("%s is a whole number of at least %d, not %s", name, least,
-        tostring(value))
+      errors.raise("%s is a whole number from %d to 2^31 - 1, not %s", name,
+        least, tostring(value))
     end
     return value
   end
@@ -28,7 +28,8 @@ local function texts(value, name)
   end
   for key, text in pairs(value) do
     if type(key) ~= "string" or type(text) ~= "string" then
-      errors.raise("%s: '%s' must be a text", name, tostring(key))
+      errors.raise("%s is a table of texts by name; '%s' = %s is not such",
+        name, tostring(key), tostring(text))
     end
   end
   return value
@@ -50,7 +51,9 @@ local defaults = {
 local function object(method)
   return function(value, name)
     local ok, found = pcall(function() return value[method] end)
-    if not ok or found == nil then
+    local meta = ok and type(found) ~= "function" and getmetatable(found)
+    if not ok or (type(found) ~= "function"
+      and not (type(meta) == "table" and meta.__call)) then
       errors.raise("%s is an object with a method '%s'; this %s has none",
         name, method, type(value))
     end

@@ -45,8 +45,8 @@ end
 local function check_priority(value)
   if type(value) ~= "number" or value ~= math.floor(value)
     or math.abs(value) > 2 ^ 31 - 1 then
-    errors.raise("priority is a whole number (low first), not %s",
-      tostring(value))
+    errors.raise("priority is a whole number from -2^31 + 1 to 2^31 - 1 (low "
+      .. "first), not %s", tostring(value))
   end
   return value
 end
@@ -71,6 +71,10 @@ local function check_args(args, name)
     elseif arg.fileset ~= nil and not filesets.is(arg.fileset) then
       errors.raise("args[%d].fileset of a task is a %s, not a fileset "
         .. "(sched.fileset{ … })", i, type(arg.fileset))
+    elseif arg.index ~= nil and (type(arg.index) ~= "number"
+      or arg.index < 0 or arg.index % 1 ~= 0) then
+      errors.raise("args[%d].index of a task is a whole number from 0 on, "
+        .. "not %s", i, tostring(arg.index))
     end
   end
   return args
@@ -233,7 +237,8 @@ function methods.wait(self, name, timeout)
   local least = state[name]
   if type(least) ~= "number" then
     errors.raise("'%s' is no state to wait for%s", tostring(name),
-      suggest.hint(name, state))
+      suggest.hint(name, state) .. "; states are init, staging, running, "
+        .. "lost and done")
   end
   local s = record.sched
   local seconds = timeout and duration.seconds(timeout, "timeout")
