@@ -126,6 +126,16 @@ describe("a cluster that answers nonsense", function()
     end
   end)
 
+  it("to inspect that never comes holds up nothing", function()
+    local s, clock, fake = world()
+    local t, a = placed(s, clock, fake, function() end)
+    local x = a:exec(t)
+    x:hang "inspect"
+    x:complete()
+    assert.is_true(t:wait("done", "1m"))
+    assert.is_nil(t.err)
+  end)
+
   it("to kill is not believed", function()
     local s, clock, fake = world()
     local t, a = placed(s, clock, fake, function() end)

@@ -15,6 +15,8 @@ local task = require "neap.sched.task"
 
 local stages = {}
 
+local INSPECT = 10 -- seconds that an inspect may take
+
 -- ---- load -----------------------------------------------------------------
 
 -- Arguments that are filesets, each with the token that makes its load
@@ -200,10 +202,10 @@ function stages.inspect(att)
   if not exec.inspect then
     return true
   end
-  local ok, info, err = pcall(exec.inspect, exec, att.s.record_repository)
-  if not ok or (info == nil and err ~= nil) then
+  local info, err = call.within(att.clock, INSPECT, exec, "inspect")
+  if info == nil and err ~= nil then
     att.s:log("warn", "task %s: its exec cannot be inspected: %s",
-      att.record.key, tostring(ok and err or info))
+      att.record.key, tostring(call.failure(err, "inspect")))
     return true
   end
   att.record.run_info = info
