@@ -34,8 +34,10 @@ errors.kinds = text.kinds
 
 local kinds = text.kinds
 
--- Causes of causes that are kept of a plain table.
+-- Causes of causes that are kept of a plain table, and that are looked at: a
+-- chain may be a ring.
 local max_depth = 16
+local LONGEST = 64
 
 local function is_error(value)
   return getmetatable(value) == Error
@@ -140,8 +142,10 @@ end
 
 -- The first kind of the chain that says something.
 local function kind_of(err)
-  while is_error(err) do
-    if err.kind ~= "Other" then
+  for _ = 1, LONGEST do
+    if not is_error(err) then
+      break
+    elseif err.kind ~= "Other" then
       return err.kind
     end
     err = err.cause
@@ -167,8 +171,8 @@ end
 --- May the work as a whole be begun again elsewhere?
 -- The chain of causes is walked from the top; the first kind that decides does.
 function errors.restartable(err)
-  while is_error(err) do
-    if stops[err.kind] then
+  for _ = 1, LONGEST do
+    if not is_error(err) or stops[err.kind] then
       return false
     elseif transient[err.kind] or err.kind == "Net" then
       return true

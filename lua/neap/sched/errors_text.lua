@@ -77,7 +77,9 @@ local function push_list(parts, name, list, encode)
 end
 
 --- One JSON object; the order of its fields never changes.
-function text.encode(err)
+-- @param depth  how far down the causes it is; default 1
+function text.encode(err, depth)
+  depth = depth or 1
   local parts = { '"kind":' .. json.encode(err.kind) }
   for _, name in ipairs { "op", "message", "where" } do
     if err[name] then
@@ -86,8 +88,8 @@ function text.encode(err)
   end
   push_list(parts, "args", err.args, json.encode)
   push_list(parts, "errors", err.errors, text.encode)
-  if err.cause then
-    parts[#parts + 1] = '"cause":' .. text.encode(err.cause)
+  if err.cause and depth < DEEPEST then
+    parts[#parts + 1] = '"cause":' .. text.encode(err.cause, depth + 1)
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
