@@ -90,8 +90,8 @@ end
 function Keeper:alloc_live(alloc)
   alloc.taskdb_id = alloc_row(alloc)
   self.db:start_alloc {
-    id = alloc.taskdb_id, alloc_id = alloc.key, resources = alloc.total, pool_id = alloc.cluster,
-    start_time = self.clock:now(),
+    id = alloc.taskdb_id, alloc_id = alloc.key, resources = alloc.total,
+    pool_id = alloc.cluster, start_time = self.clock:now(),
   }
 end
 
