@@ -126,6 +126,25 @@ describe("a cluster that answers nonsense", function()
     end
   end)
 
+  it("is told to the task's own log, which may fail", function()
+    local s, clock, fake = world()
+    local lines = {}
+    local t, a = placed(s, clock, fake, function() end, {
+      log = function(level, line)
+        lines[#lines + 1] = level .. " " .. line
+        if #lines == 2 then
+          error "no more paper"
+        end
+      end,
+    })
+    a:fail_keepalive "Fatal"
+    clock:advance "1m"
+    assert.equal(1, t:attempt())
+    assert.equal(2, #lines)
+    assert.matches("^debug task .* goes to alloc ", lines[1])
+    assert.matches("^info task .* has been lost, will retry", lines[2])
+  end)
+
   it("to inspect that never comes holds up nothing", function()
     local s, clock, fake = world()
     local t, a = placed(s, clock, fake, function() end)

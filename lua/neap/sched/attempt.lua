@@ -148,8 +148,9 @@ end
 local function run(att)
   local ok, err = pcall(run_all, att)
   if not ok then
-    att.s:log("error", "an attempt of task %s failed that should not: %s",
-      att.record.key, tostring(err))
+    att.s:log_task(att.record, "error",
+      "an attempt of task %s failed that should not: %s", att.record.key,
+      tostring(err))
   end
 end
 
@@ -179,6 +180,10 @@ function attempt.start(s, record, alloc)
     s:emit("task.stage", record, alloc)
   end
   s.keeper:attempt_begins(record, alloc)
+  if s.log_fn or record.log then
+    s:log_task(record, "debug", "task %s goes to alloc %s", record.key,
+      alloc.key)
+  end
   task.move(record, state.staging)
   if not att.stopping then
     s.clock:spawn(run, att)

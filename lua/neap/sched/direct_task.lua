@@ -20,8 +20,9 @@ end
 
 -- The stores cannot do it by themselves: queue it for an alloc.
 local function fall_back(s, record, err)
-  s:log("info", "task %s: no direct transfer, it needs an alloc: %s",
-    record.key, tostring(err))
+  s:log_task(record, "info",
+    "task %s: no direct transfer, it needs an alloc: %s", record.key,
+    tostring(err))
   record.indirect, record.direct, record.started = true, nil, nil
   s:emit("task.retry", record, nil, err)
   s:attempt_over(record, err)

@@ -99,8 +99,8 @@ local function unload(att)
   local promise = att.clock:spawn(stages.unload, att)
   local ok, err = promise:wait(LIMIT)
   if not ok and not att.gone then
-    att.s:log("warn", "task %s: its references on alloc %s cannot be "
-      .. "released: %s", att.record.key, att.alloc.key, tostring(err))
+    att.s:log_task(att.record, "warn", "task %s: its references on alloc %s "
+      .. "cannot be released: %s", att.record.key, att.alloc.key, tostring(err))
   end
 end
 

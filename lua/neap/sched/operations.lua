@@ -58,8 +58,9 @@ local function on_init(s, record)
   record.id = s.clock:random_digest()
   record.last_loss, record.err, record.failing = record.err, nil, nil
   record.exec, record.stage, record.run_info = nil, nil, nil
-  s:log("info", "task %s has been lost, will retry (attempt %d): %s",
-    record.key, record.attempt, tostring(record.last_loss))
+  s:log_task(record, "info",
+    "task %s has been lost, will retry (attempt %d): %s", record.key,
+    record.attempt, tostring(record.last_loss))
   task.move(record, state.init)
 end
 

@@ -47,6 +47,20 @@ function S:log(level, fmt, ...)
   end
 end
 
+--- A line about a task: for its own log as well.
+function S:log_task(record, level, fmt, ...)
+  self:log(level, fmt, ...)
+  local fn = record.log
+  if fn then
+    local ok, err = pcall(fn, level, fmt:format(...))
+    if not ok then
+      record.log = false -- it would fail again and again
+      self:log("error", "the log function of task %s failed and is not called "
+        .. "any more: %s", record.key, tostring(err))
+    end
+  end
+end
+
 --- Emit an event about a task, an alloc or both.
 function S:emit(kind, record, alloc, err, stage)
   if self.events.count == 0 then
@@ -208,8 +222,8 @@ end
 function S:attempt_over(record, err)
   local ok, why = pcall(self.keeper.attempt_over, self.keeper, record, err)
   if not ok then
-    self:log("error", "task %s: its end is not on record: %s", record.key,
-      tostring(why))
+    self:log_task(record, "error", "task %s: its end is not on record: %s",
+      record.key, tostring(why))
   end
 end
 

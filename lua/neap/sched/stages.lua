@@ -204,8 +204,9 @@ function stages.inspect(att)
   end
   local info, err = call.within(att.clock, INSPECT, exec, "inspect")
   if info == nil and err ~= nil then
-    att.s:log("warn", "task %s: its exec cannot be inspected: %s",
-      att.record.key, tostring(call.failure(err, "inspect")))
+    att.s:log_task(att.record, "warn",
+      "task %s: its exec cannot be inspected: %s", att.record.key,
+      tostring(call.failure(err, "inspect")))
     return true
   end
   att.record.run_info = info
