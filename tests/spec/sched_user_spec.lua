@@ -126,6 +126,43 @@ describe("a cluster that answers nonsense", function()
     end
   end)
 
+  it("that comes half made is given back", function()
+    local clock = sched.clock.virtual {}
+    local freed = 0
+    local s = sched.new {
+      clock = clock, repository = sched.repository.memory(),
+      cluster = {
+        allocate = function()
+          return { free = function()
+            freed = freed + 1
+            return true
+          end }
+        end,
+      },
+    }
+    s:start()
+    s:submit(sched.task { resources = { cpu = 1 } })
+    clock:advance(0.1)
+    assert.equal(1, freed)
+    assert.is_true(s:stop())
+  end)
+
+  it("raised by one of several loads is Fatal", function()
+    local s, clock, fake = world()
+    local function input(name)
+      return { fileset = sched.fileset {
+        [name] = { source = "s3://b/" .. name, size = 1 },
+      } }
+    end
+    local t = placed(s, clock, fake, function(a)
+      a:answer("load", function()
+        error(sched.errors.new("Net", "raised, not returned"))
+      end)
+    end, { args = { input "a", input "b" } })
+    assert.is_true(t:wait("done", "1m"))
+    assert.equal("Fatal", t.err.kind)
+  end)
+
   it("is told to the task's own log, which may fail", function()
     local s, clock, fake = world()
     local lines = {}

@@ -100,6 +100,14 @@ local function grant(s, alloc, object, amounts)
   return true
 end
 
+-- Something came that is no alloc, or that nobody wants any more.
+local function give_back(s, object)
+  local ok, free = pcall(function() return object.free end)
+  if ok and free ~= nil then
+    release.stray(s, object)
+  end
+end
+
 local function answered(s, alloc, ok, object, err)
   if alloc.patience then
     alloc.patience()
@@ -110,11 +118,11 @@ local function answered(s, alloc, ok, object, err)
   local amounts
   if object then
     amounts, err = amounts_of(object)
+    if alloc.answered or not amounts then
+      give_back(s, object)
+    end
   end
   if alloc.answered then -- too late: nobody counts on it any more
-    if amounts then
-      release.stray(s, object)
-    end
     return
   end
   if amounts then

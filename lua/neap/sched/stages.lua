@@ -62,10 +62,18 @@ local function all(promises)
   return ok, first
 end
 
+local function load_guarded(att, input)
+  local ok, done, err = pcall(load_one, att, input)
+  if not ok then
+    return nil, call.raised(done, "load")
+  end
+  return done, err
+end
+
 local function load_all(att, wanted)
   local promises = {}
   for i, input in ipairs(wanted) do
-    promises[i] = att.clock:spawn(load_one, att, input)
+    promises[i] = att.clock:spawn(load_guarded, att, input)
   end
   return all(promises)
 end
