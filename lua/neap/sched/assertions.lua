@@ -6,6 +6,7 @@
 
 local digest = require "neap.sched.digest"
 local errors = require "neap.sched.errors"
+local sorted = require "neap.sched.sorted"
 local suggest = require "neap.suggest"
 local text = require "neap.sched.errors_text"
 local units = require "neap.units"
@@ -95,15 +96,6 @@ local function put(map, namespace, subject, properties)
   map[namespace][subject] = properties
 end
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
 local function new(map)
   return setmetatable({ _map = map, _digest = false }, Set)
 end
@@ -163,9 +155,9 @@ end
 --- The entries, sorted by namespace and subject.
 function Set:list()
   local list = {}
-  for _, namespace in ipairs(sorted_keys(self._map)) do
+  for _, namespace in ipairs(sorted.keys(self._map)) do
     local subjects = self._map[namespace]
-    for _, subject in ipairs(sorted_keys(subjects)) do
+    for _, subject in ipairs(sorted.keys(subjects)) do
       local copy = {}
       for name, value in pairs(subjects[subject]) do
         copy[name] = value
@@ -181,7 +173,7 @@ end
 function Set:material()
   local parts = {}
   for _, entry in ipairs(self:list()) do
-    for _, name in ipairs(sorted_keys(entry.properties)) do
+    for _, name in ipairs(sorted.keys(entry.properties)) do
       parts[#parts + 1] = entry.subject .. entry.namespace .. name
         .. entry.properties[name]
     end

@@ -16,6 +16,7 @@ local bit = require "bit"
 local ffi = require "ffi"
 
 local digest = require "neap.sched.digest"
+local sorted = require "neap.sched.sorted"
 
 local fileset_compact = {}
 
@@ -54,21 +55,12 @@ local function put_time(out, seconds)
   out[#out + 1] = in_order(ffi.string(time_bytes.bytes, 8))
 end
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
 local function put_assertions(out, list)
   put_number(out, #list)
   for _, entry in ipairs(list) do
     put_text(out, entry.namespace)
     put_text(out, entry.subject)
-    local names = sorted_keys(entry.properties)
+    local names = sorted.keys(entry.properties)
     put_number(out, #names)
     for _, name in ipairs(names) do
       put_text(out, name)

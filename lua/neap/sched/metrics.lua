@@ -5,6 +5,7 @@
 -- are summed up as "other".
 
 local prometheus = require "neap.sched.prometheus"
+local sorted = require "neap.sched.sorted"
 
 local metrics = {}
 
@@ -12,19 +13,10 @@ local MAX_VALUES = 64
 
 local states = { [0] = "queued", "staging", "running", "lost", "done" }
 
-local function sorted_keys(map)
-  local keys = {}
-  for key in pairs(map) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
 -- name → the label value that stands for it.
 local function bounded(map)
   local values = {}
-  for i, name in ipairs(sorted_keys(map)) do
+  for i, name in ipairs(sorted.keys(map)) do
     values[name] = i <= MAX_VALUES and name or "other"
   end
   return values
@@ -41,7 +33,7 @@ local function folded(amounts, values)
 end
 
 local function samples(page, label, sums)
-  for _, value in ipairs(sorted_keys(sums)) do
+  for _, value in ipairs(sorted.keys(sums)) do
     page:sample(sums[value], { [label] = value })
   end
 end

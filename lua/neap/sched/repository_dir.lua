@@ -97,17 +97,28 @@ function dir:look(hex)
   return nil, err
 end
 
+-- The object that a name stands for: its hex digits and what fs.stat says; or
+-- nil, err.
+local function find(self, name)
+  local hex, err = resolve(self, name)
+  if not hex then
+    return nil, err
+  end
+  local found
+  found, err = self:look(hex)
+  if not found then
+    return nil, err
+  end
+  return hex, found
+end
+
 --- What is known of an object.
 -- @param name  its digest, which may be abbreviated
 -- @return { id, size, source }, or nil, err: NotExist …
 function dir:stat(name)
-  local hex, err = resolve(self, name)
-  local found = nil
-  if hex then
-    found, err = self:look(hex)
-  end
-  if not found then
-    return nil, err
+  local hex, found = find(self, name)
+  if not hex then
+    return nil, found
   end
   local id = "sha256:" .. hex
   return {
@@ -118,16 +129,11 @@ end
 --- The bytes of an object, by its digest, which may be abbreviated.
 -- @return bytes; or nil, err: NotExist, Integrity if they are damaged
 function dir:get(name)
-  local hex, err = resolve(self, name)
-  local found = nil
-  if hex then
-    found, err = self:look(hex)
+  local hex, wrong = find(self, name)
+  if not hex then
+    return nil, wrong
   end
-  if not found then
-    return nil, err
-  end
-  local data
-  data, err = file_bytes.read(self:path(hex))
+  local data, err = file_bytes.read(self:path(hex))
   if not data then
     return nil, err
   end
